@@ -1,0 +1,67 @@
+import type { Agent } from '../domain/agent.js'
+import { NotFoundError } from '../domain/errors.js'
+import type { ReportedState } from '../domain/session.js'
+import { getRig } from './find-entity.js'
+import { keepScreen } from './start-session.js'
+import type { Town } from './town.js'
+
+/**
+ * Ends an agent's session and takes its worktree and branch away, the tree salvaged first. Repeatable at every step.
+ * @param state - what the session record says from now on
+ * @returns the salvage ref, when there was something that is not safe elsewhere
+ */
+export async function clearAway(
+  town: Town,
+  agent: Agent,
+  reason: string,
+  state: ReportedState,
+): Promise<{ salvage?: string }> {
+  await endSession(town, agent, reason, state)
+  if (agent.worktree === undefined || agent.rig === undefined) return {}
+  const rig = getRig(town, agent.rig)
+  const repositories = await town.repositories()
+  try {
+    // What is on the target already needs no salvage; offline, the base is all that is known to be safe.
+    const safeOn = await repositories.targetHead(rig, { offline: true }).catch(() => agent.base)
+    const salvage = await repositories.salvage({
+      rig,
+      path: agent.worktree,
+      agent: agent.id,
+      reason,
+      at: new Date(town.clock.now()),
+      ...(safeOn === undefined ? {} : { safeOn }),
+    })
+    town.step('clear.salvaged')
+    const head =
+      salvage.kind === 'saved' ? (await repositories.worktreeState(rig, agent.worktree)).head : salvage.head
+    await repositories.removeWorktree({ rig, path: agent.worktree, salvage })
+    town.step('clear.removed')
+    if (agent.branch !== undefined) await repositories.deleteBranch(rig, agent.branch, head)
+    return salvage.kind === 'saved' ? { salvage: salvage.ref } : {}
+  } catch (error) {
+    if (error instanceof NotFoundError && error.code === 'worktree-not-found') return {}
+    throw error
+  }
+}
+
+/** Stops the session, keeps its last screen, and records the end. */
+export async function endSession(
+  town: Town,
+  agent: Agent,
+  reason: string,
+  state: ReportedState,
+): Promise<void> {
+  const orchestrator = await town.orchestrator()
+  const report = await orchestrator.stop(agent.id, { graceMs: 3_000 })
+  keepScreen(town, agent, report.screen)
+  town.step('clear.stopped')
+  if (agent.session === undefined) return
+  const session = agent.session
+  const at = new Date(town.clock.now()).toISOString()
+  town.ledger.transact(town.actor, () => ({
+    ops: [
+      { o: 'set', id: session, f: { state, state_at: at, reason, ended_at: at } },
+      { o: 'ev', type: 'session.ended', data: { agent: agent.id, session, reason, how: report.kind } },
+    ],
+  }))
+}

@@ -1,0 +1,98 @@
+import type { Agent } from '../domain/agent.js'
+import type { Bead } from '../domain/bead.js'
+import { ConflictError, OperationError } from '../domain/errors.js'
+import { firstPrompt, resumePrompt } from '../domain/first-prompt.js'
+import { endSession } from './clear-away.js'
+import { findBead, findSession, getAgent, getRig } from './find-entity.js'
+import { checkProgram, pick } from './sling-work.js'
+import { startSession } from './start-session.js'
+import type { Town } from './town.js'
+
+/** Ends an agent's session. Its bead, worktree and commits stay: `resume` goes on. Stopping what is stopped is fine. */
+export async function stopAgent(town: Town, typed: string): Promise<{ agent: string; wasRunning: boolean }> {
+  const agent = getAgent(town.ledger.read(), typed)
+  const orchestrator = await town.orchestrator()
+  const live = await orchestrator.status(agent.id)
+  if (live.kind === 'unknown') {
+    throw new OperationError(`cannot tell whether ${agent.id} runs: ${live.why}`, {
+      code: 'unknown-liveness',
+      hint: 'try again',
+    })
+  }
+  await endSession(town, agent, 'stopped by a person', 'stopped')
+  return { agent: agent.id, wasRunning: live.kind === 'running' }
+}
+
+/** Interrupts the running turn; the session lives on. */
+export async function abortAgent(town: Town, typed: string): Promise<{ agent: string }> {
+  const agent = getAgent(town.ledger.read(), typed)
+  await (await town.orchestrator()).abort(agent.id)
+  return { agent: agent.id }
+}
+
+export interface Resumed {
+  agent: string
+  mode: 'resume' | 'new'
+  location: string
+}
+
+/**
+ * Starts an agent's session again on its own bead and worktree.
+ * @param mode - `resume` continues the conversation where the runtime can and it is known; `new` begins a fresh one
+ * @throws ConflictError code `already-running`; OperationError code `nothing-hooked`
+ */
+export async function restartAgent(town: Town, typed: string, mode: 'resume' | 'new'): Promise<Resumed> {
+  const view = town.ledger.read()
+  const agent = getAgent(view, typed)
+  const bead = findBead(view, agent.hook)
+  const { worktree, runtime, role, rig } = requireWork(town, agent, bead)
+  checkProgram(town, runtime)
+  const orchestrator = await town.orchestrator()
+  const live = await orchestrator.status(agent.id)
+  if (live.kind === 'running') {
+    throw new ConflictError(`${agent.id} runs already (pid ${live.pid})`, {
+      code: 'already-running',
+      hint: `gt attach ${agent.id}`,
+    })
+  }
+  if (live.kind === 'unknown') {
+    throw new OperationError(`cannot tell whether ${agent.id} runs: ${live.why}`, {
+      code: 'unknown-liveness',
+      hint: 'try again',
+    })
+  }
+  const conversation = findSession(view, agent)?.conversation
+  const continues = mode === 'resume' && conversation !== undefined && runtime.resumeArgs.length > 0
+  const observed = await startSession(
+    town,
+    {
+      agent,
+      runtime,
+      role,
+      rig,
+      ...(bead === undefined ? {} : { bead }),
+      cwd: worktree,
+      mode: continues ? 'resume' : 'new',
+      ...(continues ? { conversation } : {}),
+      prompt: mode === 'resume' ? resumePrompt(bead, live.why) : firstPrompt(runtime, bead, undefined),
+      ...(agent.model === undefined ? {} : { model: agent.model }),
+    },
+    () => [{ o: 'set', id: agent.id, f: { slinger: null } }],
+  )
+  return { agent: agent.id, mode: continues ? 'resume' : 'new', location: observed.location }
+}
+
+function requireWork(town: Town, agent: Agent, bead: Bead | undefined) {
+  if (agent.worktree === undefined || agent.rig === undefined || bead === undefined) {
+    throw new OperationError(`${agent.id} has no bead and no worktree to go on with`, {
+      code: 'nothing-hooked',
+      hint: 'give it work: gt sling BEAD RIG',
+    })
+  }
+  return {
+    worktree: agent.worktree,
+    rig: getRig(town, agent.rig),
+    runtime: pick(town.config.runtimes, agent.runtime, 'runtime'),
+    role: pick(town.config.roles, agent.role, 'role'),
+  }
+}

@@ -1,0 +1,46 @@
+import { type Bead, type BeadStatus, beadFrom, byUrgency } from '../domain/bead.js'
+import type { View } from '../ports/ledger.js'
+
+export interface BeadFilter {
+  status?: readonly (BeadStatus | 'blocked')[]
+  rig?: string
+  label?: string
+  assignee?: string
+}
+
+export interface ListedBead extends Bead {
+  /** Keys of blockers that are not closed. */
+  openBlockers: readonly string[]
+}
+
+/** By urgency. Without a status filter, everything that is not closed. */
+export function listBeads(view: View, filter: BeadFilter): ListedBead[] {
+  const wanted = filter.status ?? ['open', 'hooked', 'in_review', 'deferred', 'failed', 'blocked']
+  const stored = [...new Set(wanted.map((status) => (status === 'blocked' ? 'open' : status)))]
+  return view
+    .list({
+      kind: 'bead',
+      status: stored,
+      ...(filter.assignee === undefined ? {} : { assignee: filter.assignee }),
+    })
+    .map(beadFrom)
+    .filter((bead) => filter.rig === undefined || bead.rig === filter.rig)
+    .filter((bead) => filter.label === undefined || bead.labels.includes(filter.label))
+    .map((bead) => ({ ...bead, openBlockers: openBlockers(view, bead) }))
+    .filter((bead) => bead.status !== 'open' || wanted.includes('open') || bead.openBlockers.length > 0)
+    .sort(byUrgency)
+}
+
+/** Open, not waiting for anything: what could be slung now. */
+export function readyBeads(view: View, rig?: string): ListedBead[] {
+  return listBeads(view, { status: ['open'], ...(rig === undefined ? {} : { rig }) }).filter(
+    (bead) => bead.openBlockers.length === 0,
+  )
+}
+
+export function openBlockers(view: View, bead: Bead): string[] {
+  return bead.blockedBy.filter((key) => {
+    const blocker = view.get(key)
+    return blocker === undefined || beadFrom(blocker).status !== 'closed'
+  })
+}

@@ -1,0 +1,44 @@
+import { NotFoundError } from '../domain/errors.js'
+import { newLines } from '../domain/new-lines.js'
+import { getAgent } from './find-entity.js'
+import { peekAgent } from './peek-agent.js'
+import type { Town } from './town.js'
+
+const SCROLLBACK = 2_000
+/** A screen that changes all the time is read this often at most. */
+const MIN_GAP_MS = 250
+
+/**
+ * The last lines of an agent's output, then, with `follow`, each new one. Driven by the backend's events: a silent session
+ * costs nothing. Ends with the session.
+ */
+export async function tailAgent(
+  town: Town,
+  typed: string,
+  options: { count: number; follow: boolean; signal: AbortSignal },
+  show: (line: string) => void,
+): Promise<void> {
+  const agent = getAgent(town.ledger.read(), typed)
+  let seen = (await peekAgent(town, agent.id, SCROLLBACK)).lines
+  for (const line of seen.slice(-options.count)) show(line)
+  if (!options.follow) return
+
+  const orchestrator = await town.orchestrator()
+  const read = async (): Promise<void> => {
+    const now = await orchestrator.output(agent.id, { scrollbackLines: SCROLLBACK })
+    for (const line of newLines(seen, now)) show(line)
+    seen = now
+  }
+  try {
+    for await (const event of orchestrator.events(options.signal)) {
+      if (event.kind === 'backend-gone') return
+      if (event.kind === 'session-gone' && event.agent === agent.id) return
+      if (event.kind !== 'session-changed' || event.session.agent !== agent.id) continue
+      await read()
+      if (event.session.liveness.kind === 'stopped') return
+      await town.clock.sleep(MIN_GAP_MS, options.signal).catch(() => {})
+    }
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error
+  }
+}

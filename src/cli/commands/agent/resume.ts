@@ -1,0 +1,17 @@
+import { defineCommand } from '../../command.js'
+
+export default defineCommand({
+  name: 'agent resume',
+  group: 'agents',
+  summary: "start an agent's session again, on its conversation where the runtime can",
+  args: [{ name: 'agent', about: 'whom', required: true }],
+  examples: ['gt agent resume toast'],
+  async run(context, args) {
+    const { restartAgent } = await import('../../../app/control-agent.js')
+    const result = await restartAgent(await context.town(), args.text(0), 'resume')
+    return {
+      data: result,
+      text: `${result.agent} runs in ${result.location} (${result.mode === 'resume' ? 'its conversation goes on' : 'a new conversation'})`,
+    }
+  },
+})

@@ -1,0 +1,46 @@
+import { beadJson } from '../../bead-text.js'
+import { defineCommand, listOption, textOption } from '../../command.js'
+import { parsePriority } from '../../parse-values.js'
+import { readText } from '../../read-text.js'
+
+export default defineCommand({
+  name: 'bead create',
+  aliases: ['issue create'],
+  group: 'work',
+  summary: 'make a bead',
+  args: [{ name: 'title', about: 'what to do, in one line', required: true, many: true }],
+  options: [
+    { flags: '--id <id>', about: 'the id it shall have (default: one is made)' },
+    { flags: '-m, --description <text>', about: 'all there is to know; - reads standard input' },
+    { flags: '-p, --priority <0-4>', about: '0 first, 4 last (default 2)' },
+    { flags: '--type <word>', about: 'task, bug, feature, …' },
+    { flags: '-l, --label <label>', about: 'may be repeated', many: true },
+    { flags: '--rig <rig>', about: 'the rig it belongs to' },
+    { flags: '--blocked-by <bead>', about: 'must be closed first; may be repeated', many: true },
+  ],
+  examples: [
+    'gt bead create --id issue-123 "fix the rounding in totals"',
+    'gt bead create "add a test" --rig proj --blocked-by issue-123',
+  ],
+  async run(context, args, options) {
+    const { createBead } = await import('../../../app/create-bead.js')
+    const town = await context.town()
+    const rig = textOption(options, 'rig')
+    if (rig !== undefined) (await import('../../../app/find-entity.js')).getRig(town, rig)
+    const description = await readText(context.io, textOption(options, 'description'))
+    const priority = parsePriority(textOption(options, 'priority'))
+    const id = textOption(options, 'id')
+    const type = textOption(options, 'type')
+    const bead = createBead(town, {
+      title: args.text(0),
+      labels: listOption(options, 'label'),
+      blockedBy: listOption(options, 'blockedBy'),
+      ...(id === undefined ? {} : { id }),
+      ...(description === undefined ? {} : { description }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(type === undefined ? {} : { type }),
+      ...(rig === undefined ? {} : { rig }),
+    })
+    return { data: { bead: beadJson(bead) }, text: `${bead.shownId}  ${bead.title}` }
+  },
+})

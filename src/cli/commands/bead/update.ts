@@ -1,0 +1,56 @@
+import { UsageError } from '../../../domain/errors.js'
+import { beadJson } from '../../bead-text.js'
+import { defineCommand, listOption, textOption } from '../../command.js'
+import { parsePriority } from '../../parse-values.js'
+import { readText } from '../../read-text.js'
+
+export default defineCommand({
+  name: 'bead update',
+  aliases: ['issue update'],
+  group: 'work',
+  summary: 'change a bead',
+  args: [{ name: 'bead', about: 'id, or the start of one', required: true }],
+  options: [
+    { flags: '--title <text>', about: 'new title' },
+    { flags: '-m, --description <text>', about: 'new description; - reads standard input' },
+    { flags: '-p, --priority <0-4>', about: 'new priority' },
+    { flags: '--type <word>', about: 'task, bug, feature, …' },
+    { flags: '--rig <rig>', about: 'the rig it belongs to' },
+    { flags: '-l, --label <label>', about: 'add a label; may be repeated', many: true },
+    { flags: '--unlabel <label>', about: 'take a label away; may be repeated', many: true },
+    {
+      flags: '-s, --status <status>',
+      about: 'open, deferred or failed; the others are moved by sling, done and the merge queue',
+    },
+  ],
+  examples: ['gt bead update issue-123 -p 0 -l urgent', 'gt bead update issue-123 --status deferred'],
+  async run(context, args, options) {
+    const { updateBead } = await import('../../../app/change-bead.js')
+    const status = textOption(options, 'status')
+    if (status !== undefined && status !== 'open' && status !== 'deferred' && status !== 'failed') {
+      throw new UsageError(`"${status}" cannot be set by hand`, {
+        code: 'bad-status',
+        hint: 'open, deferred or failed; to close: gt bead close',
+      })
+    }
+    const change = {
+      title: textOption(options, 'title'),
+      description: await readText(context.io, textOption(options, 'description')),
+      priority: parsePriority(textOption(options, 'priority')),
+      type: textOption(options, 'type'),
+      rig: textOption(options, 'rig'),
+      status,
+    }
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+    const addLabels = listOption(options, 'label')
+    const removeLabels = listOption(options, 'unlabel')
+    if (Object.keys(given).length + addLabels.length + removeLabels.length === 0) {
+      throw new UsageError('nothing to change was given', {
+        code: 'missing-option',
+        hint: 'gt bead update --help',
+      })
+    }
+    const bead = updateBead(await context.town(), args.text(0), { ...given, addLabels, removeLabels })
+    return { data: { bead: beadJson(bead) }, text: `${bead.shownId} changed` }
+  },
+})

@@ -1,0 +1,21 @@
+import { defineCommand } from '../../command.js'
+
+export default defineCommand({
+  name: 'mq run',
+  group: 'work',
+  summary: 'work the merge queue off now, in the foreground (gt done starts this by itself)',
+  examples: ['gt mq run'],
+  async run(context) {
+    const { runMergeQueue } = await import('../../../app/run-merge-queue.js')
+    const town = await context.town()
+    const run = await runMergeQueue(town, (line) =>
+      context.note(`${new Date(town.clock.now()).toISOString()} ${line}`),
+    )
+    if (run.busyBy !== undefined)
+      return { data: run, text: `another process works on the queue: ${run.busyBy}` }
+    return {
+      data: run,
+      text: `merged ${run.merged.length}, returned ${run.returned.length}, waiting ${run.waiting.length}`,
+    }
+  },
+})

@@ -1,0 +1,34 @@
+import { BEAD_STATUSES, type BeadStatus } from '../domain/bead.js'
+import { UsageError } from '../domain/errors.js'
+
+export function parsePriority(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^[pP]?[0-4]$/.test(text)) return Number(text.replace(/^[pP]/, ''))
+  throw new UsageError(`priority "${text}" is not one of 0 (first) to 4 (last)`, {
+    code: 'bad-priority',
+    hint: 'like: -p 1',
+  })
+}
+
+export function parseStatuses(values: readonly string[]): (BeadStatus | 'blocked')[] | undefined {
+  if (values.length === 0) return undefined
+  const known = [...BEAD_STATUSES, 'blocked'] as const
+  return values
+    .flatMap((value) => value.split(','))
+    .map((value) => {
+      const status = known.find((candidate) => candidate === value)
+      if (status) return status
+      throw new UsageError(`"${value}" is not a status`, {
+        code: 'bad-status',
+        hint: `one of ${known.join(', ')}`,
+      })
+    })
+}
+
+/** @param least - smallest value that makes sense */
+export function parseCount(text: string | undefined, what: string, least = 0): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= least) return value
+  throw new UsageError(`${what} "${text}" is not a whole number of at least ${least}`, { code: 'bad-number' })
+}

@@ -1,0 +1,86 @@
+import { stopAgent } from '../app/control-agent.js'
+import { nudgeAgent } from '../app/nudge-agent.js'
+import { peekAgent } from '../app/peek-agent.js'
+import { retryMerge } from '../app/retry-merge.js'
+import { kickMergeQueue } from '../app/run-merge-queue.js'
+import { slingWork } from '../app/sling-work.js'
+import type { Town } from '../app/town.js'
+import { watchTown } from '../app/watch-town.js'
+import { runInTerminal } from '../system/run-in-terminal.js'
+import type { DashboardSource } from '../tui/run-dashboard.js'
+import type { CliContext } from './command.js'
+import { resolveWork } from './resolve-work.js'
+
+/** The dashboard over a real town: what its keys do is what the commands of the same name do. */
+export async function showDashboard(town: Town, context: CliContext, until?: AbortSignal): Promise<void> {
+  const { runDashboard } = await import('../tui/run-dashboard.js')
+  const { io } = context
+  const env = context.color ? io.env : { ...io.env, NO_COLOR: '1' }
+  await runDashboard(dashboardSource(town, context), {
+    stdin: io.stdin,
+    stdout: io.stdout,
+    stderr: io.stderr,
+    env,
+    ...(until === undefined ? {} : { until }),
+  })
+}
+
+export function dashboardSource(town: Town, context: CliContext): DashboardSource {
+  return {
+    watch(onView) {
+      const stopped = new AbortController()
+      void watchTown(town, stopped.signal, (view) => {
+        kickMergeQueue(town)
+        onView(view)
+      })
+      return () => stopped.abort()
+    },
+    preview: async (agent, lines) => {
+      const orchestrator = await town.orchestrator()
+      const id = agent as Parameters<typeof orchestrator.output>[0]
+      try {
+        return (await orchestrator.output(id, { escapes: true })).slice(-lines)
+      } catch {
+        return (await peekAgent(town, agent, 0)).lines.slice(-lines)
+      }
+    },
+    diffStat: async (agent) => {
+      if (agent.worktree === undefined || agent.base === undefined) return undefined
+      const repositories = await town.repositories()
+      return repositories.diffStat(agent.worktree, agent.base).catch(() => undefined)
+    },
+    reply: async (agent, text) => {
+      const { receipt } = await nudgeAgent(town, agent, text)
+      return `${receipt.kind}: ${receipt.evidence}`
+    },
+    stop: async (agent) => {
+      const stopped = await stopAgent(town, agent)
+      return stopped.wasRunning ? `${stopped.agent} is stopped` : `${stopped.agent} was not running`
+    },
+    sling: async (words) => {
+      const work = await resolveWork(context, splitWords(words), false)
+      const { slung, failed } = await slingWork(town, { beads: work.beads, rig: work.rig })
+      if (failed[0]) throw failed[0].error
+      return slung.map((s) => `${s.bead} → ${s.agent}`).join(', ')
+    },
+    retryMerge: async (entry) => {
+      const merge = retryMerge(town, entry)
+      kickMergeQueue(town)
+      return `${merge.shownId} is queued again`
+    },
+    attach: async (agent) => {
+      const orchestrator = await town.orchestrator()
+      const { argv } = await orchestrator.attachCommand(
+        agent as Parameters<typeof orchestrator.attachCommand>[0],
+      )
+      await runInTerminal(argv)
+    },
+  }
+}
+
+/** Words as a person types them into one line: quotes keep a sentence together. */
+export function splitWords(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? '',
+  )
+}

@@ -1,0 +1,31 @@
+import type { TownView } from '../app/town-view.js'
+import { agentRows } from './agent-text.js'
+import { convoyLine } from './convoy-text.js'
+import { plain } from './table.js'
+
+export function statusText(view: TownView, unicode: boolean): string[] {
+  const { beads } = view
+  const live = view.agents.filter((agent) => !['done', 'stopped'].includes(agent.state))
+  return [
+    `${view.name}  ${view.root}`,
+    `beads: ${beads.ready} ready, ${beads.open} open, ${beads.hooked} hooked, ${beads.inReview} in the merge queue, ${beads.closed} closed`,
+    ...(view.unreadForHuman === 0 ? [] : [`mail for you: ${view.unreadForHuman} unread (gt mail inbox)`]),
+    ...(live.length === 0
+      ? ['agents: none at work']
+      : ['', ...agentRows({ ...view, agents: live }, unicode)]),
+    ...(view.convoys.length === 0 ? [] : ['', ...view.convoys.map(convoyLine)]),
+    ...(view.queue.length === 0
+      ? []
+      : [
+          '',
+          'merge queue:',
+          ...view.queue.map(
+            (merge) =>
+              `  ${merge.shownId}  ${merge.status}  ${merge.bead} from ${merge.agent}${merge.reason === undefined ? '' : `: ${plain(merge.reason, 160)}`}`,
+          ),
+        ]),
+    ...(view.problems.length === 0
+      ? []
+      : ['', 'problems:', ...view.problems.map((problem) => `  ! ${plain(problem, 300)}`)]),
+  ]
+}

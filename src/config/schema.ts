@@ -1,0 +1,116 @@
+import { z } from 'zod'
+
+/** town.toml as it is written: snake_case keys, durations as text. Unknown keys are errors everywhere. */
+
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
+const name = z.string().regex(NAME, 'must be 1 to 32 lower-case letters, digits or "-"')
+
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** "90s", "10m", "2h" → milliseconds. */
+const duration = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
+  const value = match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0) : 0
+  if (value > 0) return value
+  context.addIssue({ code: 'custom', message: 'must be a duration such as "90s", "10m" or "2h"' })
+  return z.NEVER
+})
+
+const gate = z.strictObject({
+  name: z.string().min(1),
+  run: z.string().min(1),
+  timeout: duration.default(20 * 60_000),
+})
+
+const rig = z
+  .strictObject({
+    url: z.string().min(1).optional(),
+    path: z.string().startsWith('/', 'must be an absolute path').optional(),
+    branch: z
+      .string()
+      .min(1)
+      .regex(/^[^-\s]\S*$/, 'must be a branch name')
+      .default('main'),
+    prefix: z
+      .string()
+      .regex(/^[a-z][a-z0-9]{0,11}$/, 'must be 1 to 12 lower-case letters or digits')
+      .optional(),
+    runtime: z.string().optional(),
+    gates: z.array(gate).default([]),
+  })
+  .superRefine((value, context) => {
+    if ((value.url === undefined) === (value.path === undefined)) {
+      context.addIssue({ code: 'custom', message: 'needs exactly one of "url" and "path"' })
+    }
+  })
+
+const role = z.strictObject({
+  template: z.string().optional(),
+  runtime: z.string().optional(),
+  model: z.string().optional(),
+  ends: z.enum(['done', 'never']).optional(),
+  autonomous: z.boolean().optional(),
+})
+
+const words = z.array(z.string())
+
+const ready = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('report') }),
+  z.strictObject({ kind: z.literal('screen'), text: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('delay'), delay: duration }),
+])
+
+const submit = z.strictObject({
+  enter_delay: duration.optional(),
+  prefix: z.string().optional(),
+  suffix: z.string().optional(),
+  max_bytes: z.int().min(256).max(65_536).optional(),
+  interrupt_keys: words.optional(),
+  exit_command: z.string().optional(),
+})
+
+const runtime = z.strictObject({
+  extends: z.string().optional(),
+  command: words.min(1).optional(),
+  autonomous_args: words.optional(),
+  prompt_args: words.optional(),
+  model_args: words.optional(),
+  resume_args: words.optional(),
+  fork_args: words.optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  pass_env: words.optional(),
+  instruction_file: z.enum(['AGENTS.md', 'CLAUDE.md', 'GEMINI.md', 'none']).optional(),
+  hooks: z.enum(['plugin', 'settings', 'arguments', 'none']).optional(),
+  ready: ready.optional(),
+  submit: submit.optional(),
+  process_names: words.optional(),
+  busy_marker: z.string().optional(),
+  headless: words.optional(),
+})
+
+export const townSchema = z.strictObject({
+  town: z.strictObject({ name: name.default('town') }).prefault({}),
+  orchestration: z
+    .strictObject({
+      backend: z.enum(['tmux', 'opencode', 'hybrid']).default('tmux'),
+      opencode_server_url: z.url({ protocol: /^https?$/ }).optional(),
+      runtime: z.string().default('opencode'),
+      role: z.string().default('polecat'),
+      pass_env: words.default([]),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      agents: z.int().min(1).max(1_000).default(30),
+      prime_bytes: z.int().min(1_024).max(6_144).default(6_144),
+      mail_bytes: z.int().min(512).max(65_536).default(8_192),
+      nudge_bytes: z.int().min(256).max(65_536).default(4_096),
+    })
+    .prefault({}),
+  roles: z.record(name, role).default({}),
+  runtimes: z.record(name, runtime).default({}),
+  rigs: z.record(name, rig).default({}),
+})
+
+export type TownToml = z.infer<typeof townSchema>
+export type RuntimeToml = NonNullable<TownToml['runtimes'][string]>

@@ -1,0 +1,80 @@
+import type { Agent } from './agent.js'
+import type { Bead } from './bead.js'
+import type { AgentState, Session } from './session.js'
+
+/** What is really there, as the backend sees it; `absent` = the backend answered and has no such session. */
+export type Observed =
+  | { kind: 'running'; pid: number; lastActivityAt?: string; screenBusy?: boolean }
+  | { kind: 'stopped'; exitCode?: number; signal?: string; why: string }
+  | { kind: 'absent' }
+  | { kind: 'unknown'; why: string }
+
+export interface DerivedState {
+  state: AgentState
+  /** Why, for people; empty when the state says it all. */
+  detail: string
+}
+
+export interface StateMaterial {
+  agent: Agent
+  session?: Session
+  bead?: Bead
+  observed: Observed
+  /** Whether the process that slings it now is alive; undefined when nobody slings it. */
+  slingerAlive?: boolean
+}
+
+/** One truth from what was recorded and what is really there; what is really there wins. */
+export function deriveState({ agent, session, bead, observed, slingerAlive }: StateMaterial): DerivedState {
+  if (observed.kind === 'unknown') return { state: 'unknown', detail: observed.why }
+  if (slingerAlive === true) return { state: 'starting', detail: 'being slung' }
+  if (observed.kind === 'running') return runningState(session, observed)
+  if (agent.slinger !== undefined) {
+    return {
+      state: 'failed',
+      detail: `its sling was interrupted; gt sling ${bead?.shownId ?? agent.hook ?? ''} finishes it`,
+    }
+  }
+  if (session?.reported === 'done') return { state: 'done', detail: '' }
+  if (session === undefined || session.reported === 'stopped')
+    return { state: 'stopped', detail: session?.reason ?? '' }
+  if (agent.hook === undefined) return { state: 'done', detail: '' }
+  const after =
+    bead?.status === 'in_review'
+      ? '; its work is in the merge queue'
+      : `; gt agent resume ${agent.id} goes on`
+  if (observed.kind === 'absent') return { state: 'failed', detail: `its session vanished${after}` }
+  return { state: 'failed', detail: `${exitText(observed)}${after}` }
+}
+
+function runningState(
+  session: Session | undefined,
+  observed: { lastActivityAt?: string; screenBusy?: boolean },
+): DerivedState {
+  if (session === undefined) return { state: 'unknown', detail: 'a session runs that no record knows' }
+  // Programs without hooks are judged by their screen alone.
+  if (session.heardAt === undefined) {
+    if (observed.screenBusy === true) return { state: 'working', detail: 'its screen changes' }
+    if (observed.screenBusy === false) return { state: 'idle', detail: 'its screen is still' }
+    return { state: 'starting', detail: 'not heard from yet' }
+  }
+  switch (session.reported) {
+    case 'waiting':
+      return { state: 'waiting', detail: session.reason ?? 'other' }
+    case 'limited':
+      return { state: 'limited', detail: session.reason ?? '' }
+    case 'working':
+    case 'idle':
+      return { state: session.reported, detail: session.reason ?? '' }
+    case 'starting':
+      return { state: 'starting', detail: '' }
+    default:
+      return { state: 'idle', detail: `recorded as ${session.reported}, but it runs` }
+  }
+}
+
+function exitText(observed: { exitCode?: number; signal?: string; why: string }): string {
+  if (observed.signal !== undefined) return `killed by ${observed.signal}`
+  if (observed.exitCode !== undefined) return `exited with ${observed.exitCode}`
+  return observed.why
+}

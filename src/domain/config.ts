@@ -1,0 +1,41 @@
+import type { Rig } from './rig.js'
+import type { Runtime } from './runtime.js'
+
+/** How gt controls sessions; `hybrid` routes each agent to one of the other two. */
+export type BackendName = 'tmux' | 'opencode' | 'hybrid'
+
+/** A role is data: a template plus defaults. */
+export interface Role {
+  name: string
+  /** What prime says about the role: the text of a template. */
+  template: string
+  runtime?: string
+  model?: string
+  /** `done`: takes one bead and ends when it is merged. `never`: long-lived. */
+  ends: 'done' | 'never'
+  autonomous: boolean
+}
+
+export interface Limits {
+  /** Live sessions in the town. */
+  agents: number
+  /** Longest prime text, mail shown at once, and nudge, in bytes of UTF-8. */
+  primeBytes: number
+  mailBytes: number
+  nudgeBytes: number
+}
+
+/** town.toml as the rest of gt sees it: complete, defaults filled in, read-only. */
+export interface TownConfig {
+  name: string
+  backend: BackendName
+  opencodeServerUrl?: string
+  runtime: string
+  role: string
+  /** Extra variables of the caller that agents may see. */
+  passEnv: readonly string[]
+  limits: Limits
+  roles: Readonly<Record<string, Role>>
+  runtimes: Readonly<Record<string, Runtime>>
+  rigs: Readonly<Record<string, Rig>>
+}

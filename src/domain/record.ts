@@ -1,0 +1,54 @@
+/**
+ * What the store holds, as plain data: records made of operations, and the entities they fold into.
+ * The format is described in src/store/DESIGN.md; nothing here knows about files.
+ */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+export type EntityKind = 'bead' | 'mail' | 'agent' | 'session' | 'convoy' | 'merge'
+
+/** Free-form registers; `null` clears one. */
+export type Fields = Record<string, Json>
+
+export type Op =
+  | { o: 'new'; id: string; k: EntityKind; a?: number; f: Fields }
+  | { o: 'set'; id: string; f: Fields }
+  | { o: 'add' | 'del'; id: string; f: string; x: string[] }
+  /** Guarded transition to generation `gen` = the generation that was seen + 1. */
+  | { o: 'move'; id: string; gen: number; f: Fields }
+  | { o: 'say'; id: string; x: string }
+  | { o: 'ev'; type: string; data: Fields }
+  | { o: 'gone'; id: string }
+
+export interface Entity {
+  /** The key: what the log holds. */
+  id: string
+  /** What people see and type: the key, or its shortest unambiguous form. */
+  shownId: string
+  kind: EntityKind
+  /** 1 after `new`, +1 for each `move` that won. */
+  generation: number
+  /** Present registers only; a cleared register is absent. */
+  fields: Readonly<Record<string, Json>>
+  /** Set-valued fields such as labels and deps, each sorted. */
+  sets: Readonly<Record<string, readonly string[]>>
+  commentCount: number
+  /** ISO 8601, UTC. */
+  createdAt: string
+  createdBy: string
+  updatedAt: string
+}
+
+export interface Comment {
+  at: string
+  by: string
+  text: string
+}
+
+export interface TownEvent {
+  /** Stamp of the record plus the index of the op in it: total order, usable as a cursor. */
+  cursor: string
+  at: string
+  by: string
+  type: string
+  data: Fields
+}

@@ -1,0 +1,91 @@
+import type { Fields, Json } from './record.js'
+import type { ReportedState } from './session.js'
+
+/** One line that an agent's plugin reports. */
+export interface Report {
+  type: string
+  data: Record<string, Json>
+}
+
+export interface ReportPlan {
+  /** Registers of the session that change. */
+  fields: Fields
+  /** What the event in the feed holds. */
+  data: Fields
+  costUsd: number
+  tokens: number
+}
+
+/** A provider that says "come back later than this" has parked the agent; shorter waits are part of working. */
+const LIMITED_AFTER_MS = 60_000
+
+/** What a report means for its session. */
+export function planReport(report: Report, now: string): ReportPlan {
+  const plan: ReportPlan = { fields: {}, data: limitSize(report.data), costUsd: 0, tokens: 0 }
+  const at = typeof report.data.at === 'string' ? report.data.at : now
+  const enter = (state: ReportedState, reason: string | null = null) => {
+    plan.fields = { ...plan.fields, state, state_at: at, reason }
+  }
+  const child = report.data.child === true
+  switch (report.type) {
+    case 'session.started':
+      if (typeof report.data.session === 'string') plan.fields.conversation = report.data.session
+      enter('idle')
+      break
+    case 'session.busy':
+    case 'permission.replied':
+    case 'question.replied':
+      enter('working')
+      break
+    case 'session.idle':
+      enter('idle', null)
+      break
+    case 'session.error':
+      plan.fields = { last_error: text(report.data.message) }
+      break
+    case 'session.retry': {
+      const next = Number(report.data.next)
+      const far = Number.isFinite(next) && next - Date.parse(now) > LIMITED_AFTER_MS
+      enter(
+        far ? 'limited' : 'working',
+        far
+          ? `until ${new Date(next).toISOString()}: ${text(report.data.message)}`
+          : `retrying: ${text(report.data.message)}`,
+      )
+      break
+    }
+    case 'permission.asked':
+      enter('waiting', `permission${child ? ' (of a subagent)' : ''}: ${text(report.data.permission)}`)
+      break
+    case 'question.asked':
+      enter('waiting', 'question')
+      break
+    case 'usage': {
+      plan.costUsd = positive(report.data.cost)
+      const tokens = report.data.tokens
+      if (typeof tokens === 'object' && tokens !== null && !Array.isArray(tokens)) {
+        for (const count of Object.values(tokens)) plan.tokens += positive(count)
+      }
+      break
+    }
+  }
+  return plan
+}
+
+function text(value: Json | undefined): string {
+  return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 300) : ''
+}
+
+function positive(value: Json | undefined): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
+}
+
+/** A plugin may report anything; the feed takes no more than this of it. */
+function limitSize(data: Record<string, Json>): Fields {
+  const kept: Fields = {}
+  for (const [key, value] of Object.entries(data)) {
+    if (typeof value === 'string') kept[key] = value.slice(0, 2_000)
+    else if (JSON.stringify(value).length <= 2_000) kept[key] = value
+  }
+  return kept
+}

@@ -1,0 +1,95 @@
+import { number, oneOf, text } from './fields.js'
+import type { AgentId } from './ids.js'
+import type { Entity } from './record.js'
+
+/**
+ * What an agent is doing, for every surface (CLI, JSON, events):
+ *
+ *   starting → working ⇄ idle            done      its bead is merged, its session ended
+ *              ↓↑                        failed    its process ended by itself, or could not start
+ *   waiting(permission|question|…)       stopped   a person or gt ended it
+ *   limited(until), stalled(since)       unknown   could not be asked
+ */
+export const AGENT_STATES = [
+  'waiting',
+  'failed',
+  'stalled',
+  'unknown',
+  'limited',
+  'starting',
+  'working',
+  'idle',
+  'done',
+  'stopped',
+] as const
+export type AgentState = (typeof AGENT_STATES)[number]
+
+export const WAITING_REASONS = ['permission', 'question', 'plan', 'login', 'trust', 'other'] as const
+
+/** Shape carries the meaning; colour only repeats it. Second: where the terminal has no Unicode. */
+export const STATE_GLYPHS: Readonly<Record<AgentState, readonly [string, string]>> = {
+  working: ['●', '*'],
+  waiting: ['◐', '?'],
+  idle: ['○', 'o'],
+  starting: ['⟳', '~'],
+  done: ['✓', '+'],
+  failed: ['✕', 'x'],
+  stalled: ['⚠', '!'],
+  stopped: ['⏸', '='],
+  limited: ['◷', '@'],
+  unknown: ['?', '?'],
+}
+
+/** What the session last said of itself (through its plugin) or what gt did to it. */
+export const REPORTED_STATES = [
+  'starting',
+  'working',
+  'idle',
+  'waiting',
+  'limited',
+  'stopped',
+  'failed',
+  'done',
+] as const
+export type ReportedState = (typeof REPORTED_STATES)[number]
+
+/** One run of an agent in one backend. */
+export interface Session {
+  id: string
+  agent: AgentId
+  backend: string
+  runtime: string
+  /** The runtime's own conversation id, for resume. */
+  conversation?: string
+  reported: ReportedState
+  reportedAt: string
+  reason?: string
+  /** Whether the program's own hooks have been heard at all. */
+  heardAt?: string
+  worktree: string
+  /** Tokens and money of the session so far, as reported. */
+  costUsd: number
+  tokens: number
+  createdAt: string
+}
+
+export function sessionFrom(entity: Entity): Session {
+  const conversation = text(entity, 'conversation')
+  const reason = text(entity, 'reason')
+  const heardAt = text(entity, 'heard_at')
+  return {
+    id: entity.id,
+    agent: (text(entity, 'agent') ?? '') as AgentId,
+    backend: text(entity, 'backend') ?? 'tmux',
+    runtime: text(entity, 'runtime') ?? '',
+    ...(conversation === undefined ? {} : { conversation }),
+    reported: oneOf(entity, 'state', REPORTED_STATES) ?? 'starting',
+    reportedAt: text(entity, 'state_at') ?? entity.createdAt,
+    ...(reason === undefined ? {} : { reason }),
+    ...(heardAt === undefined ? {} : { heardAt }),
+    worktree: text(entity, 'worktree') ?? '',
+    costUsd: number(entity, 'cost_usd') ?? 0,
+    tokens: number(entity, 'tokens') ?? 0,
+    createdAt: entity.createdAt,
+  }
+}

@@ -1,0 +1,159 @@
+import { GtError } from '../../domain/errors.js'
+import type { AgentId } from '../../domain/ids.js'
+import type { ObservedSession, OrchestratorEvent } from '../../ports/orchestrator.js'
+import { openControlClient } from './control-client.js'
+import { askPanes, type Observing, sessionOf } from './observe-panes.js'
+import { type PaneRecord, SAFE_COMMAND, SAFE_TITLE } from './parse-panes.js'
+import { serverSetup, WATCH_SESSION } from './server-setup.js'
+import { ensureSocketDirectory } from './socket-directory.js'
+import { isTmuxFailure } from './tmux-client.js'
+import { tmuxCommand, tmuxWords } from './tmux-quote.js'
+
+/**
+ * All-server notifications come at once, but only for sessions that come and go. A dead pane that is kept, a title, output:
+ * those change this text, which tmux looks at once a second. It is only a trigger; what changed is then asked for, so nothing
+ * that programs write is taken apart here. No comma inside the loops: it would split off a format.
+ */
+const SUBSCRIPTION = `gt::#{S:#{W:#{P:#{pane_id} #{pane_dead} #{window_activity} ${SAFE_COMMAND} ${SAFE_TITLE};}}}`
+const TRIGGERS = [
+  '%subscription-changed gt ',
+  '%sessions-changed',
+  '%unlinked-window-',
+  '%window-',
+  '%session-',
+]
+
+/** Attempts in a row that did not get a single answer: a dying server takes a connection and drops it. */
+const MAX_FAILURES = 5
+const RECONNECT_MS = 100
+
+/**
+ * One control client, attached to a hidden session that lives as long as somebody watches; it is the only process that a
+ * watcher starts. A server is started when none runs: from then on its end is an event.
+ *
+ * @throws ExternalError `missing-binary`
+ */
+export async function* watchEvents(deps: Observing, signal: AbortSignal): AsyncGenerator<OrchestratorEvent> {
+  const known = new Map<AgentId, string>()
+  let failures = 0
+  while (!signal.aborted) {
+    let wasConnected = false
+    let why = ''
+    {
+      await using watch = openWatch(deps, signal)
+      for (let panes = await watch.next(); panes !== undefined; panes = await watch.next()) {
+        wasConnected = true
+        yield* changes(known, panes.map(sessionOf))
+      }
+      if (signal.aborted) return
+      why = await watch.closed
+    }
+    failures = wasConnected ? 0 : failures + 1
+    if ((wasConnected && (await isServerGone(deps))) || failures >= MAX_FAILURES) {
+      yield { kind: 'backend-gone', why }
+      return
+    }
+    await deps.clock.sleep(RECONNECT_MS * (failures + 1))
+  }
+}
+
+function* changes(
+  known: Map<AgentId, string>,
+  sessions: readonly ObservedSession[],
+): Generator<OrchestratorEvent> {
+  const present = new Set(sessions.map((session) => session.agent))
+  for (const agent of [...known.keys()]) {
+    if (present.has(agent)) continue
+    known.delete(agent)
+    yield { kind: 'session-gone', agent }
+  }
+  for (const session of sessions) {
+    const text = JSON.stringify(session)
+    if (known.get(session.agent) === text) continue
+    known.set(session.agent, text)
+    yield { kind: 'session-changed', session }
+  }
+}
+
+/** A server that does not answer is not gone. */
+async function isServerGone(deps: Observing): Promise<boolean> {
+  try {
+    await deps.client.run(['list-sessions', '-F', ''])
+    return false
+  } catch (error) {
+    if (error instanceof GtError && error.code === 'missing-binary') throw error
+    return isTmuxFailure(error, 'no-server')
+  }
+}
+
+interface Watch extends AsyncDisposable {
+  /** All agents' panes, after something changed; the first at once. undefined: closed, or `signal` fired. */
+  next(): Promise<PaneRecord[] | undefined>
+  readonly closed: Promise<string>
+}
+
+function openWatch(deps: Observing, signal: AbortSignal): Watch {
+  ensureSocketDirectory(deps.client.socketPath)
+  let isDue = true
+  let isOver = false
+  let wake: () => void = () => undefined
+  const control = openControlClient({
+    argv: watchArgv(deps.client.argv),
+    onNotification(line) {
+      if (!TRIGGERS.some((trigger) => line.startsWith(trigger))) return
+      isDue = true
+      wake()
+    },
+  })
+  const end = () => {
+    isOver = true
+    wake()
+  }
+  signal.addEventListener('abort', end, { once: true })
+  control.closed.then(end)
+  // Without it only sessions that come and go are seen; tmux before 3.2 does not know it.
+  const subscribed = control.request(tmuxCommand('refresh-client', '-B', SUBSCRIPTION))
+  const ask = (words: readonly string[]) => control.request(tmuxWords(words))
+  return {
+    closed: control.closed,
+    async next() {
+      while (!isDue && !isOver) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      if (isOver) return undefined
+      isDue = false
+      try {
+        await subscribed
+        return await askPanes(ask, deps.clock)
+      } catch (error) {
+        if (error instanceof GtError && error.code === 'control-closed') return undefined
+        throw error
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener('abort', end)
+      subscribed.catch(() => undefined)
+      await control.close()
+    },
+  }
+}
+
+function watchArgv(tmux: readonly string[]): string[] {
+  // Two words, so that tmux runs cat itself and not a shell; it waits for input that never comes.
+  const create = [
+    'new-session',
+    '-A',
+    '-E',
+    '-s',
+    WATCH_SESSION,
+    '-f',
+    'no-output,ignore-size',
+    '--',
+    'cat',
+    '-',
+  ]
+  const vanish = ['set-option', '-t', `=${WATCH_SESSION}:`, 'destroy-unattached', 'on']
+  return [...tmux, '-C', ...serverSetup(), ';', ...create, ';', ...vanish]
+}

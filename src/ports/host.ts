@@ -1,0 +1,45 @@
+/** The machine we run on: processes, programs, small files beside the store. Nothing here is a source of truth. */
+export interface Host {
+  /** This process, so that others can tell later whether it still lives: `pid:startTime`. */
+  readonly processToken: string
+  /** @returns `unknown` when it could not be found out: then nobody acts on it */
+  isProcessAlive(token: string): boolean | 'unknown'
+  /** Absolute path of a program on `path` (a PATH value); undefined when absent. A name with a slash is checked as it is. */
+  findProgram(name: string, path: string): string | undefined
+  /** Starts gt itself in the background, detached, output to a log file of the town. */
+  startInBackground(args: readonly string[], logName: string): void
+  /** Runs one shell line to its end; its whole process tree is gone on return. */
+  runShell(request: ShellRequest): Promise<ShellResult>
+  /** Runs `work` while holding a named lock of this town. @returns `busy` when another live process holds it for longer than `waitMs` */
+  withLock<T>(
+    name: string,
+    waitMs: number,
+    work: () => Promise<T>,
+  ): Promise<{ kind: 'done'; value: T } | { kind: 'busy'; by: string }>
+  writeFile(path: string, text: string): void
+  /** undefined when absent */
+  readFile(path: string): string | undefined
+  removeFile(path: string): void
+  exists(path: string): boolean
+  /** Tells a waiting session that there is mail (a touch of a file it watches). Best effort: mail is in the store anyway. */
+  ringBell(agent: string): void
+}
+
+export interface ShellRequest {
+  line: string
+  cwd: string
+  env: Readonly<Record<string, string>>
+  timeoutMs: number
+  /** All output goes here. */
+  logFile: string
+}
+
+export interface ShellResult {
+  /** undefined when a signal or the time-out ended it. */
+  exitCode?: number
+  signal?: string
+  timedOut: boolean
+  durationMs: number
+  /** Last 4 KB of its output. */
+  tail: string
+}

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Fields, Op } from '../domain/record.js'
+import { syncDirectory, writeAtomically } from '../system/atomic-write.js'
+import { blobRef } from './read-op.js'
+import type { BlobRef, LogOp } from './record-line.js'
+import { isMissing } from './segment-bytes.js'
+
+/** Longer strings do not go into the log: every reader of a line pays for all of it. */
+export const BLOB_LIMIT_BYTES = 64 * 1024
+
+export interface BlobWriter {
+  directory: string
+  /** Unique characters for a temporary name. */
+  unique: () => string
+  isDurable: boolean
+  onStep: (step: string) => void
+}
+
+/** Moves long strings into blobs, durable before this returns, and leaves references in their place. */
+export function writeBlobs(writer: BlobWriter, ops: readonly Op[]): LogOp[] {
+  return ops.map((op) => {
+    switch (op.o) {
+      case 'new':
+      case 'set':
+      case 'move':
+        return { ...op, f: withBlobs(writer, op.f) }
+      case 'ev':
+        return { ...op, data: withBlobs(writer, op.data) }
+      case 'say':
+        return isLong(op.x) ? { ...op, x: writeBlob(writer, op.x) } : op
+      default:
+        return op
+    }
+  })
+}
+
+function withBlobs(writer: BlobWriter, fields: Fields): Fields {
+  let replaced: Fields | undefined
+  for (const [field, value] of Object.entries(fields)) {
+    if (typeof value !== 'string' || !isLong(value)) continue
+    replaced ??= { ...fields }
+    replaced[field] = { ...writeBlob(writer, value) }
+  }
+  return replaced ?? fields
+}
+
+function isLong(text: string): boolean {
+  // UTF-8 takes at most three bytes per UTF-16 unit.
+  return text.length * 3 > BLOB_LIMIT_BYTES && Buffer.byteLength(text) > BLOB_LIMIT_BYTES
+}
+
+function writeBlob(writer: BlobWriter, text: string): BlobRef {
+  // Loaded here, not at the top: a read never needs it.
+  const { createHash } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
+  const name = createHash('sha256').update(text, 'utf8').digest('hex')
+  const path = join(writer.directory, name)
+  if (existsSync(path)) {
+    // Whoever wrote it may not have flushed the name yet.
+    if (writer.isDurable) syncDirectory(writer.directory)
+    return { $blob: name }
+  }
+  writeAtomically(path, text, {
+    temporary: join(writer.directory, `.tmp-${writer.unique()}`),
+    durable: writer.isDurable,
+    onStep: (step) => writer.onStep(`blob:${step}`),
+  })
+  return { $blob: name }
+}
+
+/** @returns the text; a note in its place when the file is missing, so that one lost body hides nothing else */
+export function readBlob(directory: string, name: string): string {
+  try {
+    return readFileSync(join(directory, name), 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return `[text missing: blob/${name}]`
+    throw error
+  }
+}
+
+/** The text of a comment, wherever it lies. */
+export function blobText(directory: string, value: string | BlobRef): string {
+  if (typeof value === 'string') return value
+  const name = blobRef(value)
+  return name === undefined ? '' : readBlob(directory, name)
+}

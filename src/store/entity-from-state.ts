@@ -1,0 +1,57 @@
+import type { Entity, Fields, Json } from '../domain/record.js'
+import { readBlob } from './blob-store.js'
+import { fieldNames, fieldValue, put, setElements } from './entity-state.js'
+import type { ReadableState } from './packed-state.js'
+import { blobRef } from './read-op.js'
+import { stampTime } from './stamp.js'
+
+/** What callers see of a state that is visible. */
+export function entityFromState(state: ReadableState, shownId: string, blobDirectory: string): Entity {
+  const [mark, createdBy] = state.born ?? ['', '']
+  const fields: Fields = {}
+  for (const name of fieldNames(state)) {
+    const value = fieldValue(state, name)
+    if (value !== undefined) putValue(fields, name, value, blobDirectory)
+  }
+  const sets: Record<string, readonly string[]> = {}
+  for (const [name, elements] of Object.entries(state.set)) {
+    const present = setElements(elements)
+    if (present.length > 0) put(sets, name, present)
+  }
+  return {
+    id: state.id,
+    shownId,
+    kind: state.k ?? 'bead',
+    generation: state.gen,
+    fields,
+    sets,
+    commentCount: state.say.length,
+    createdAt: stampTime(mark),
+    createdBy,
+    updatedAt: stampTime(state.last),
+  }
+}
+
+/** Values of an event or entity, long texts fetched from their blobs when somebody looks at them. */
+export function withTexts(values: Fields, blobDirectory: string): Fields {
+  const result: Fields = {}
+  for (const [name, value] of Object.entries(values)) putValue(result, name, value, blobDirectory)
+  return result
+}
+
+function putValue(target: Fields, name: string, value: Json, blobDirectory: string): void {
+  const blob = blobRef(value)
+  if (blob === undefined) {
+    put(target, name, value)
+    return
+  }
+  let text: string | undefined
+  Object.defineProperty(target, name, {
+    enumerable: true,
+    configurable: true,
+    get: () => {
+      text ??= readBlob(blobDirectory, blob)
+      return text
+    },
+  })
+}

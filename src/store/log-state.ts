@@ -1,0 +1,132 @@
+import { type ChainCursor, enterSegment, loadCursor, newCursor } from './chain-cursor.js'
+import { type Awaited, advanceChain, readSegment } from './chain-reader.js'
+import { EntityTable } from './entity-table.js'
+import { listLog, type StorePaths } from './layout.js'
+import { LogChanged } from './segment-bytes.js'
+import { Snapshot, SnapshotDamaged } from './snapshot.js'
+
+/** Compaction and sync may change files under a reader; more often than this in a row means something is broken. */
+const MAX_RESTARTS = 8
+
+/** The state of the store in this process, brought up to date on demand. */
+export class LogState {
+  readonly #paths: StorePaths
+  readonly #now: () => number
+  #table: EntityTable
+  #chains = new Map<string, ChainCursor>()
+  #isLoaded = false
+  /** Bytes of log that a new process would have to read beyond the snapshot. */
+  #tailBytes = 0
+
+  constructor(paths: StorePaths, now: () => number) {
+    this.#paths = paths
+    this.#now = now
+    this.#table = new EntityTable(undefined, now)
+  }
+
+  get table(): EntityTable {
+    return this.#table
+  }
+
+  get tailBytes(): number {
+    return this.#tailBytes
+  }
+
+  get chains(): ReadonlyMap<string, ChainCursor> {
+    return this.#chains
+  }
+
+  /** Folds in everything that any process has appended so far. */
+  refresh(): void {
+    this.#bringUpToDate(true)
+  }
+
+  #bringUpToDate(mayUseSnapshot: boolean): void {
+    for (let restarts = 0; ; restarts++) {
+      try {
+        if (!this.#isLoaded) this.#load(mayUseSnapshot && restarts === 0)
+        this.#advance()
+        return
+      } catch (error) {
+        const isStale = error instanceof LogChanged || error instanceof SnapshotDamaged
+        if (!isStale || restarts >= MAX_RESTARTS) throw error
+        this.#isLoaded = false
+      }
+    }
+  }
+
+  /** Runs a query; when the cache turns out to be damaged, once more on a state made from the log alone. */
+  query<T>(read: (table: EntityTable) => T): T {
+    try {
+      return read(this.#table)
+    } catch (error) {
+      if (!(error instanceof SnapshotDamaged)) throw error
+      this.#isLoaded = false
+      this.#bringUpToDate(false)
+      return read(this.#table)
+    }
+  }
+
+  /** Reads the own segment that was just written, through the writer's descriptor. */
+  readOwn(clone: string, segment: number, fd: number, awaited: Awaited): void {
+    const cursor = this.cursor(clone)
+    if (cursor.segment !== segment) enterSegment(cursor, segment)
+    const target = { logDirectory: this.#paths.log, table: this.#table, awaited }
+    try {
+      this.#tailBytes += readSegment(target, cursor, fd)
+    } catch (error) {
+      if (error instanceof SnapshotDamaged || error instanceof LogChanged) this.#isLoaded = false
+      throw error
+    }
+  }
+
+  cursor(clone: string): ChainCursor {
+    let cursor = this.#chains.get(clone)
+    if (cursor === undefined) {
+      cursor = newCursor(clone)
+      this.#chains.set(clone, cursor)
+    }
+    return cursor
+  }
+
+  /** A snapshot of this state was written: new processes start behind what was read so far. */
+  noteSnapshotWritten(): void {
+    this.#tailBytes = 0
+  }
+
+  close(): void {
+    this.#table.snapshot?.close()
+    this.#isLoaded = false
+    this.#chains = new Map()
+    this.#table = new EntityTable(undefined, this.#now)
+  }
+
+  #load(useSnapshot: boolean): void {
+    this.close()
+    this.#tailBytes = 0
+    const snapshot = useSnapshot ? Snapshot.open(this.#paths.snapshot) : undefined
+    if (snapshot !== undefined) this.#adopt(snapshot)
+    this.#isLoaded = true
+  }
+
+  #adopt(snapshot: Snapshot): void {
+    try {
+      this.#table = new EntityTable(snapshot, this.#now)
+      for (const saved of snapshot.meta.chains) this.#chains.set(saved.clone, loadCursor(saved))
+    } catch (error) {
+      snapshot.close()
+      throw error
+    }
+  }
+
+  #advance(): void {
+    const listing = listLog(this.#paths.log)
+    for (const clone of this.#chains.keys()) {
+      if (!listing.has(clone)) throw new LogChanged(`all files of ${clone} are gone`)
+    }
+    const target = { logDirectory: this.#paths.log, table: this.#table }
+    for (const [clone, files] of listing) {
+      this.#tailBytes += advanceChain(target, this.cursor(clone), files)
+    }
+  }
+}

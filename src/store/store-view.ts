@@ -1,0 +1,105 @@
+import type { Comment, Entity, EntityKind, TownEvent } from '../domain/record.js'
+import type { EntityQuery, View } from '../ports/ledger.js'
+import { blobText } from './blob-store.js'
+import { entityFromState, withTexts } from './entity-from-state.js'
+import { isVisible } from './entity-state.js'
+import type { EntityTable, Found } from './entity-table.js'
+import type { StoredEvent } from './fold.js'
+import type { LogState } from './log-state.js'
+import { matchingStates, shownLengthOf } from './resolve-id.js'
+import { countStates, selectReferrers, selectStates } from './select-states.js'
+import type { Damage } from './snapshot-format.js'
+
+/** Questions to the folded state. Each may find the cache damaged and is then asked again on a fresh fold. */
+export class StoreView implements View {
+  readonly #log: LogState
+  readonly #blobs: string
+
+  constructor(log: LogState, blobDirectory: string) {
+    this.#log = log
+    this.#blobs = blobDirectory
+  }
+
+  get damage(): Damage {
+    return { ...this.#log.table.damage }
+  }
+
+  get(id: string): Entity | undefined {
+    return this.#log.query((table) => {
+      const found = table.peek(id)
+      return found !== undefined && isVisible(found.state) ? this.#entity(table, found) : undefined
+    })
+  }
+
+  list(query: EntityQuery): Entity[] {
+    return this.#entities((table) => selectStates(table, query))
+  }
+
+  count(query: EntityQuery): number {
+    return this.#log.query((table) => countStates(table, query))
+  }
+
+  referrers(kind: EntityKind, field: string, element: string): Entity[] {
+    return this.#entities((table) => selectReferrers(table, kind, field, element))
+  }
+
+  resolve(kind: EntityKind, typed: string): ReturnType<View['resolve']> {
+    const [first, ...others] = this.#entities((table) => matchingStates(table, kind, typed))
+    if (first === undefined) return { kind: 'none' }
+    if (others.length === 0) return { kind: 'found', entity: first }
+    return { kind: 'ambiguous', ids: [first, ...others].map((entity) => entity.shownId).sort() }
+  }
+
+  comments(id: string): Comment[] {
+    return this.#log.query((table) => {
+      const state = table.peek(id)?.state
+      if (state === undefined || !isVisible(state)) return []
+      return state.say.map(([mark, by, text]) => ({
+        at: mark.slice(0, 24),
+        by,
+        text: blobText(this.#blobs, text),
+      }))
+    })
+  }
+
+  /** Without `after`, `limit` keeps the newest; with it, the next ones after the cursor. Oldest first either way. */
+  events(query: { after?: string; type?: string | readonly string[]; limit?: number } = {}): TownEvent[] {
+    const { after, limit = Number.POSITIVE_INFINITY } = query
+    const types = typeof query.type === 'string' ? [query.type] : query.type
+    const wanted = this.#log.query((table) => {
+      const start = after === undefined ? 0 : firstAfter(table.events, after)
+      const rest = table.events.slice(start)
+      return types === undefined ? rest : rest.filter((event) => types.includes(event.type))
+    })
+    const kept =
+      after === undefined ? wanted.slice(Math.max(0, wanted.length - limit)) : wanted.slice(0, limit)
+    return kept.map((event) => this.#event(event))
+  }
+
+  shownLength(key: string): number {
+    return this.#log.query((table) => shownLengthOf(table, key))
+  }
+
+  #entities(select: (table: EntityTable) => Found[]): Entity[] {
+    return this.#log.query((table) => select(table).map((found) => this.#entity(table, found)))
+  }
+
+  #entity(table: EntityTable, { state, row }: Found): Entity {
+    return entityFromState(state, table.shownId(state, row), this.#blobs)
+  }
+
+  #event({ mark, by, type, data }: StoredEvent): TownEvent {
+    return { cursor: mark, at: mark.slice(0, 24), by, type, data: withTexts(data, this.#blobs) }
+  }
+}
+
+function firstAfter(events: readonly StoredEvent[], cursor: string): number {
+  let low = 0
+  let high = events.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((events[middle]?.mark ?? '') <= cursor) low = middle + 1
+    else high = middle
+  }
+  return low
+}

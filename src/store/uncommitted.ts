@@ -1,0 +1,79 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CloneIdentity } from './clone-identity.js'
+import { baseName, type ChainFiles, listLog, type StorePaths, segmentName } from './layout.js'
+import { NEWLINE } from './record-line.js'
+import { isMissing, readTail } from './segment-bytes.js'
+import { isStamp, stampMs } from './stamp.js'
+
+/** local/history: what the last commit held, so that "is there anything new" needs no git. Only a note: git decides. */
+export interface HistoryNote {
+  commit: string
+  /** Milliseconds since the epoch. */
+  at: number
+  /** Committed bytes of each own file. */
+  files: Record<string, number>
+}
+
+export function historyNotePath(paths: StorePaths): string {
+  return join(paths.local, 'history')
+}
+
+export function readHistoryNote(paths: StorePaths): HistoryNote {
+  const none: HistoryNote = { commit: '', at: 0, files: {} }
+  let text: string
+  try {
+    text = readFileSync(historyNotePath(paths), 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return none
+    throw error
+  }
+  try {
+    const note = JSON.parse(text) as Partial<HistoryNote> | null
+    return { ...none, ...note }
+  } catch {
+    return none
+  }
+}
+
+/** Names in `log/` that this directory wrote, under its present and former clone ids. */
+export function ownFiles(paths: StorePaths, identity: CloneIdentity): string[] {
+  const listing = listLog(paths.log)
+  return [identity.clone, ...identity.formerly].flatMap((clone) => {
+    const files: ChainFiles = listing.get(clone) ?? { segments: [], bases: [] }
+    return [
+      ...files.bases.map((number) => baseName(clone, number)),
+      ...files.segments.map((number) => segmentName(clone, number)),
+    ]
+  })
+}
+
+/** @returns how long the oldest uncommitted record has been waiting; undefined when nothing waits */
+export function uncommittedForMs(
+  paths: StorePaths,
+  identity: CloneIdentity,
+  nowMs: number,
+): number | undefined {
+  const note = readHistoryNote(paths)
+  const names = ownFiles(paths, identity)
+  const waiting = names
+    .map((name) => waitingSince(join(paths.log, name), note.files[name] ?? 0, note.at))
+    .filter((since) => since !== undefined)
+  // Compacted since: the commit would delete them.
+  if (Object.keys(note.files).some((name) => !names.includes(name))) waiting.push(note.at)
+  return waiting.length === 0 ? undefined : Math.max(0, nowMs - Math.min(...waiting))
+}
+
+/** @returns undefined when no whole line lies beyond `committed` */
+function waitingSince(path: string, committed: number, committedAt: number): number | undefined {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? committed
+  if (size === committed) return undefined
+  if (size < committed) return committedAt
+  const rest = readTail({ path, offset: committed, guard: Buffer.alloc(0) })
+  if (!rest.includes(NEWLINE)) return undefined
+  const stamp = /\{"t":"([^"]{42})"/.exec(rest.toString('latin1', 0, STAMP_WITHIN_BYTES))?.[1]
+  return isStamp(stamp) ? stampMs(stamp) : committedAt
+}
+
+/** A line starts with its stamp; before it at most a newline or the rest of a torn line. */
+const STAMP_WITHIN_BYTES = 4096

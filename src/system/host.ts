@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
+import { TimeoutError } from '../domain/errors.js'
+import type { Host, ShellRequest, ShellResult } from '../ports/host.js'
+import { withFileLock } from './file-lock.js'
+import { isAlive, processStart } from './process-table.js'
+import { runShell } from './run-shell.js'
+
+export interface HostOptions {
+  pid: number
+  /** Absolute path of gt's launcher. */
+  gtProgram: string
+  townRoot: string
+  runDir: string
+  bellDir: string
+  env: Readonly<Record<string, string | undefined>>
+}
+
+export function createHost(options: HostOptions): Host {
+  let token: string | undefined
+  return {
+    get processToken() {
+      token ??= `${options.pid}:${processStart(options.pid) ?? 0}`
+      return token
+    },
+    isProcessAlive(other) {
+      const [pid, start] = other.split(':')
+      const number = Number(pid)
+      if (!Number.isInteger(number) || number <= 0 || start === undefined) return false
+      return isAlive(number, start)
+    },
+    findProgram,
+    startInBackground(args, logName) {
+      const log = join(options.runDir, 'logs', `${logName}.log`)
+      mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
+      const output = openSync(log, 'a', 0o600)
+      const child = spawn(options.gtProgram, [...args, '--town', options.townRoot], {
+        cwd: options.townRoot,
+        detached: true,
+        stdio: ['ignore', output, output],
+        // The background worker acts for the town, not for the agent that happened to start it.
+        env: withoutIdentity(options.env),
+      })
+      child.on('error', () => {})
+      child.unref()
+      closeSync(output)
+    },
+    runShell: (request: ShellRequest): Promise<ShellResult> => runShell(request),
+    async withLock(name, waitMs, work) {
+      const path = join(options.runDir, 'locks', `${name}.lock`)
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      // Told apart from a time-out inside `work` by whether it was ever entered.
+      let entered = false
+      try {
+        const value = await withFileLock(path, { timeoutMs: waitMs }, () => {
+          entered = true
+          return work()
+        })
+        return { kind: 'done', value }
+      } catch (error) {
+        if (entered || !(error instanceof TimeoutError)) throw error
+        return { kind: 'busy', by: String(error.details.holder ?? 'another process') }
+      }
+    },
+    writeFile(path, text) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      const temporary = `${path}.${options.pid}.tmp`
+      writeFileSync(temporary, text, { mode: 0o644 })
+      renameSync(temporary, path)
+    },
+    readFile(path) {
+      try {
+        return readFileSync(path, 'utf8')
+      } catch {
+        return undefined
+      }
+    },
+    removeFile: (path) => rmSync(path, { force: true }),
+    exists: existsSync,
+    ringBell(agent) {
+      const path = join(options.bellDir, agent.replaceAll('/', '_'))
+      try {
+        const now = new Date()
+        if (existsSync(path)) utimesSync(path, now, now)
+        else writeFileSync(path, '')
+      } catch {
+        // The mail is in the store; the session finds it when its turn ends.
+      }
+    },
+  }
+}
+
+function withoutIdentity(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  const hidden = [
+    'GT_AGENT',
+    'GT_ROLE',
+    'GT_RIG',
+    'GT_BEAD',
+    'GT_SESSION',
+    'GT_SESSION_ID',
+    'TMUX',
+    'TMUX_PANE',
+  ]
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.includes(name)))
+}
+
+function findProgram(name: string, path: string): string | undefined {
+  const candidates = name.includes('/')
+    ? [name]
+    : path
+        .split(delimiter)
+        .filter(isAbsolute)
+        .map((dir) => join(dir, name))
+  return candidates.find((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK)
+      return statSync(candidate).isFile()
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,301 @@
+import { type Edit, editInput, inputText, insertText, type LineInput, lineInput } from './line-input.js'
+
+/**
+ * What the person sees and types, apart from the town itself.
+ *
+ *   town ⇄ peek, queue, convoys, problems, help      a prompt may be open over town and peek
+ */
+export interface UiState {
+  screen: Screen
+  /** Selected agent; a new view does not move the selection to another one. */
+  selected?: string
+  filter: string
+  prompt?: Prompt
+  message?: Message
+  /** What was typed and could not be delivered, by prompt: an agent id, or `new`. */
+  drafts: Readonly<Record<string, string>>
+}
+
+export type Screen =
+  | { kind: 'town' }
+  /** `up` = lines above the newest; 0 follows. */
+  | { kind: 'peek'; agent: string; up: number }
+  | { kind: 'queue'; at: number }
+  | { kind: 'convoys'; at: number }
+  | { kind: 'problems'; top: number }
+  | { kind: 'help'; top: number }
+
+export type Prompt =
+  | { kind: 'reply'; agent: string; input: LineInput }
+  | { kind: 'new'; input: LineInput }
+  | { kind: 'filter'; input: LineInput }
+  | { kind: 'stop'; agent: string }
+
+export interface Message {
+  kind: 'busy' | 'done' | 'error'
+  text: string
+}
+
+export type Key =
+  | { kind: 'text'; text: string }
+  | { kind: 'paste'; text: string }
+  | { kind: 'ctrl'; letter: string }
+  | {
+      kind:
+        | 'up'
+        | 'down'
+        | 'left'
+        | 'right'
+        | 'page-up'
+        | 'page-down'
+        | 'home'
+        | 'end'
+        | 'enter'
+        | 'escape'
+        | 'erase'
+    }
+
+/** What keys act on, read from the frame that the person sees. */
+export interface Surroundings {
+  /** Shown agents, in order. */
+  agents: readonly string[]
+  /** Ids of queue entries, those that can be retried first. */
+  queue: readonly { id: string; canRetry: boolean }[]
+  convoys: number
+  hasProblems: boolean
+  /** Lines that a page holds, and how far the present screen can be scrolled. */
+  page: number
+  scrollable: number
+}
+
+export type Effect =
+  | { kind: 'quit' }
+  | { kind: 'repaint' }
+  | { kind: 'attach'; agent: string }
+  | { kind: 'reply'; agent: string; text: string }
+  | { kind: 'stop'; agent: string }
+  | { kind: 'sling'; words: string }
+  | { kind: 'retry'; entry: string }
+
+export interface Step {
+  state: UiState
+  effect?: Effect
+}
+
+export const START: UiState = { screen: { kind: 'town' }, filter: '', drafts: {} }
+
+export function pressKey(state: UiState, key: Key, around: Surroundings): Step {
+  if (key.kind === 'ctrl' && key.letter === 'c') return { state, effect: { kind: 'quit' } }
+  if (key.kind === 'ctrl' && key.letter === 'l') return { state, effect: { kind: 'repaint' } }
+  const { message, ...quiet } = state
+  // A busy message stays: its end is still to come.
+  const calm: UiState = message?.kind === 'busy' ? state : quiet
+  if (calm.prompt) return pressInPrompt(calm, calm.prompt, key)
+  const command = commandOf(key)
+  switch (calm.screen.kind) {
+    case 'town':
+      return pressInTown(calm, command, around)
+    case 'peek':
+      return pressInPeek(calm, calm.screen, command, around)
+    case 'queue':
+      return pressInQueue(calm, calm.screen, command, around)
+    case 'convoys': {
+      const at = moveBy(calm.screen.at, command, around.page, around.convoys - 1)
+      return at === undefined ? back(calm, command) : { state: { ...calm, screen: { kind: 'convoys', at } } }
+    }
+    case 'problems':
+    case 'help': {
+      const top = moveBy(calm.screen.top, command, around.page, around.scrollable)
+      return top === undefined
+        ? back(calm, command)
+        : { state: { ...calm, screen: { kind: calm.screen.kind, top } } }
+    }
+  }
+}
+
+/** Keys and letters with the same meaning get one name. */
+function commandOf(key: Key): string {
+  if (key.kind === 'text') return LETTERS[key.text] ?? key.text
+  if (key.kind === 'ctrl')
+    return (
+      { d: 'page-down', f: 'page-down', u: 'page-up', b: 'page-up', n: 'down', p: 'up' }[key.letter] ?? ''
+    )
+  return key.kind === 'paste' ? '' : key.kind
+}
+
+const LETTERS: Readonly<Record<string, string>> = { j: 'down', k: 'up', g: 'home', G: 'end', ' ': 'space' }
+
+/** Where a movement leads from `at` within `0..last`; undefined when the command is no movement. */
+function moveBy(at: number, command: string, page: number, last: number): number | undefined {
+  const step = {
+    up: -1,
+    down: 1,
+    'page-up': -page,
+    'page-down': page,
+    home: Number.NEGATIVE_INFINITY,
+    end: Number.POSITIVE_INFINITY,
+  }[command]
+  return step === undefined ? undefined : Math.max(0, Math.min(at + step, last))
+}
+
+function pressInTown(state: UiState, command: string, around: Surroundings): Step {
+  const index = Math.max(0, around.agents.indexOf(state.selected ?? ''))
+  const moved = moveBy(index, command, around.page, around.agents.length - 1)
+  if (moved !== undefined) return { state: withSelected(state, around.agents[moved]) }
+  const agent = around.agents[index]
+  switch (command) {
+    case 'q':
+      return { state, effect: { kind: 'quit' } }
+    case 'escape':
+      return { state: { ...state, filter: '' } }
+    case '/':
+      return { state: { ...state, prompt: { kind: 'filter', input: lineInput(state.filter) } } }
+    case 'n':
+      return { state: { ...state, prompt: { kind: 'new', input: lineInput(state.drafts.new) } } }
+    case 'space':
+      return agent === undefined
+        ? { state }
+        : { state: { ...state, selected: agent, screen: { kind: 'peek', agent, up: 0 } } }
+    default:
+      return openScreen(state, command, around) ?? actOnAgent(state, command, agent)
+  }
+}
+
+function withSelected(state: UiState, selected: string | undefined): UiState {
+  return selected === undefined ? state : { ...state, selected }
+}
+
+function openScreen(state: UiState, command: string, around: Surroundings): Step | undefined {
+  if (command === 'm') return { state: { ...state, screen: { kind: 'queue', at: 0 } } }
+  if (command === 'c') return { state: { ...state, screen: { kind: 'convoys', at: 0 } } }
+  if (command === 'p' && around.hasProblems)
+    return { state: { ...state, screen: { kind: 'problems', top: 0 } } }
+  if (command === '?') return { state: { ...state, screen: { kind: 'help', top: 0 } } }
+  return undefined
+}
+
+function actOnAgent(state: UiState, command: string, agent: string | undefined): Step {
+  if (agent === undefined) return { state }
+  const chosen = { ...state, selected: agent }
+  if (command === 'enter') return { state: chosen, effect: { kind: 'attach', agent } }
+  if (command === 'i')
+    return { state: { ...chosen, prompt: { kind: 'reply', agent, input: lineInput(state.drafts[agent]) } } }
+  if (command === 'D') return { state: { ...chosen, prompt: { kind: 'stop', agent } } }
+  return { state }
+}
+
+function pressInPeek(
+  state: UiState,
+  screen: Extract<Screen, { kind: 'peek' }>,
+  command: string,
+  around: Surroundings,
+): Step {
+  // Scrolling counts from the newest line, so up and down change places.
+  const moved = moveBy(
+    around.scrollable - Math.min(screen.up, around.scrollable),
+    command,
+    around.page,
+    around.scrollable,
+  )
+  if (moved !== undefined)
+    return { state: { ...state, screen: { ...screen, up: around.scrollable - moved } } }
+  if (command === 'space') return { state: { ...state, screen: { kind: 'town' } } }
+  if (command === 'enter' || command === 'i' || command === 'D')
+    return actOnAgent(state, command, screen.agent)
+  return back(state, command)
+}
+
+function pressInQueue(
+  state: UiState,
+  screen: Extract<Screen, { kind: 'queue' }>,
+  command: string,
+  around: Surroundings,
+): Step {
+  const at = moveBy(screen.at, command, around.page, around.queue.length - 1)
+  if (at !== undefined) return { state: { ...state, screen: { kind: 'queue', at } } }
+  if (command !== 'r') return back(state, command)
+  const entry = around.queue[Math.min(screen.at, around.queue.length - 1)]
+  if (entry?.canRetry) return { state, effect: { kind: 'retry', entry: entry.id } }
+  const text =
+    entry === undefined
+      ? 'the merge queue is empty'
+      : 'only an entry that is queued or waiting can be retried'
+  return { state: { ...state, message: { kind: 'error', text } } }
+}
+
+/** Escape and q lead back to the town; so does the letter that opened the screen. */
+function back(state: UiState, command: string): Step {
+  const opener = { town: '', peek: '', queue: 'm', convoys: 'c', problems: 'p', help: '?' }[state.screen.kind]
+  if (command === 'escape' || command === 'q' || (command !== '' && command === opener)) {
+    return { state: { ...state, screen: { kind: 'town' } } }
+  }
+  if (command === '?') return { state: { ...state, screen: { kind: 'help', top: 0 } } }
+  return { state }
+}
+
+function pressInPrompt(state: UiState, prompt: Prompt, key: Key): Step {
+  const { prompt: _closed, ...rest } = state
+  if (prompt.kind === 'stop') {
+    const yes = key.kind === 'text' && (key.text === 'y' || key.text === 'Y')
+    return yes ? { state: rest, effect: { kind: 'stop', agent: prompt.agent } } : { state: rest }
+  }
+  if (key.kind === 'escape')
+    return { state: { ...withoutDraft(rest, prompt), filter: prompt.kind === 'filter' ? '' : state.filter } }
+  if (key.kind === 'enter') return submitPrompt(withoutDraft(rest, prompt), prompt)
+  const input = typeInto(prompt.input, key)
+  const filter = prompt.kind === 'filter' ? inputText(input) : state.filter
+  return { state: { ...state, filter, prompt: { ...prompt, input } } }
+}
+
+type TextPrompt = Exclude<Prompt, { kind: 'stop' }>
+
+function submitPrompt(state: UiState, prompt: TextPrompt): Step {
+  const text = inputText(prompt.input).trim()
+  if (text === '' || prompt.kind === 'filter') return { state }
+  if (prompt.kind === 'new') return { state, effect: { kind: 'sling', words: text } }
+  return { state, effect: { kind: 'reply', agent: prompt.agent, text } }
+}
+
+function withoutDraft(state: UiState, prompt: TextPrompt): UiState {
+  const { [draftKey(prompt)]: _used, ...drafts } = state.drafts
+  return { ...state, drafts }
+}
+
+function draftKey(prompt: TextPrompt): string {
+  return prompt.kind === 'reply' ? prompt.agent : prompt.kind
+}
+
+function typeInto(input: LineInput, key: Key): LineInput {
+  if (key.kind === 'text' || key.kind === 'paste') return insertText(input, key.text)
+  const edit = key.kind === 'ctrl' ? CTRL_EDITS[key.letter] : KEY_EDITS[key.kind]
+  return edit === undefined ? input : editInput(input, edit)
+}
+
+const KEY_EDITS: Readonly<Record<string, Edit>> = {
+  left: 'left',
+  right: 'right',
+  home: 'home',
+  end: 'end',
+  erase: 'erase',
+}
+/** As in a shell. */
+const CTRL_EDITS: Readonly<Record<string, Edit>> = {
+  a: 'home',
+  e: 'end',
+  b: 'left',
+  f: 'right',
+  d: 'erase-next',
+  w: 'erase-word',
+  u: 'erase-before',
+  k: 'erase-after',
+}
+
+/** The town changed: a selection that is gone moves to its neighbour, never away from an agent that is still there. */
+export function followAgents(state: UiState, before: readonly string[], now: readonly string[]): UiState {
+  if (state.selected === undefined || now.includes(state.selected)) return state
+  const index = before.indexOf(state.selected)
+  const next = now[Math.max(0, Math.min(index, now.length - 1))]
+  if (next !== undefined) return { ...state, selected: next }
+  const { selected: _gone, ...rest } = state
+  return rest
+}

@@ -1,0 +1,16 @@
+/** Made by scripts/build.mjs from src/cli/commands: adding a command is adding a file. */
+declare module 'virtual:command-table' {
+  import type { Command, Group } from './cli/command.js'
+  export const commandTable: readonly {
+    name: string
+    aliases: readonly string[]
+    group: Group
+    summary: string
+    internal: boolean
+    load: () => Promise<{ default: Command }>
+  }[]
+}
+
+declare const __GT_VERSION__: string
+/** Differs between builds. */
+declare const __GT_BUILD_ID__: string

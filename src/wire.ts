@@ -1,0 +1,195 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Town, TownPlaces } from './app/town.js'
+import { checkConfig, loadConfig } from './config/load-config.js'
+import { locateTown, type Whereabouts } from './config/locate-town.js'
+import { ConflictError, OperationError } from './domain/errors.js'
+import { type AgentId, HUMAN } from './domain/ids.js'
+import type { Runtime } from './domain/runtime.js'
+import type { Random } from './ports/clock.js'
+import type { Orchestrator } from './ports/orchestrator.js'
+import type { Repositories } from './ports/repositories.js'
+import { openLedger } from './store/open-ledger.js'
+import { createHost } from './system/host.js'
+import { killHere } from './system/kill-here.js'
+import { randomBytes } from './system/random-bytes.js'
+
+/** The composition root: configuration → real backends → a Town. The only importer of backends; each loads when asked for. */
+
+export interface Surroundings extends Whereabouts {
+  packageDir: string
+  pid: number
+}
+
+/** @throws NotFoundError code `no-town`, ConfigError */
+export async function openTown(around: Surroundings): Promise<Town> {
+  const root = realpathSync(locateTown(around))
+  const { packageDir, env, pid } = around
+  const places = townPlaces(root, packageDir)
+  const configSource = { townRoot: root, templatesDir: places.templatesDir, buildId: __GT_BUILD_ID__ }
+  const config = await loadConfig(configSource)
+  const random: Random = { bytes: randomBytes }
+  const host = createHost({
+    pid,
+    gtProgram: places.gtProgram,
+    townRoot: root,
+    runDir: places.runDir,
+    bellDir: places.bellDir,
+    env,
+  })
+  const clock = {
+    now: () => Date.now(),
+    sleep: async (ms: number, signal?: AbortSignal) =>
+      void (await sleep(ms, undefined, signal ? { signal } : {})),
+  }
+  const step = killHere(env)
+  let orchestrator: Promise<Orchestrator> | undefined
+  let repositories: Promise<Repositories> | undefined
+  const town: Town = {
+    root,
+    places,
+    config,
+    ledger: openLedger(join(root, '.beads'), { onStep: step }),
+    host,
+    clock,
+    random,
+    actor: actorOf(env, root),
+    env,
+    step,
+    orchestrator() {
+      orchestrator ??= makeOrchestrator(root, places, config.backend, env)
+      return orchestrator
+    },
+    repositories() {
+      repositories ??= import('./git/create-repositories.js').then(({ createRepositories }) =>
+        createRepositories({ townRoot: root, lockDir: join(places.runDir, 'locks'), onStep: step }),
+      )
+      return repositories
+    },
+    prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
+    async editConfig(change) {
+      const file = join(root, 'town.toml')
+      const locked = await host.withLock('town-toml', 10_000, async () => {
+        const before = readFileSync(file, 'utf8')
+        const after = change(before)
+        await checkConfig(configSource, after)
+        host.writeFile(file, after)
+        town.config = await loadConfig(configSource)
+      })
+      if (locked.kind === 'busy') {
+        throw new ConflictError(`town.toml is being changed by ${locked.by}`, {
+          code: 'config-locked',
+          hint: 'try again',
+        })
+      }
+    },
+  }
+  return town
+}
+
+export function townPlaces(root: string, packageDir: string): TownPlaces {
+  const runDir = join(root, 'run')
+  const rigDir = (rig: string) => join(root, 'rigs', rig)
+  return {
+    gtProgram: join(packageDir, 'bin', 'gt'),
+    gtFolder: join(packageDir, 'bin'),
+    templatesDir: join(packageDir, 'templates'),
+    runDir,
+    bellDir: join(runDir, 'bells'),
+    rigDir,
+    worktree: (rig, name) => join(rigDir(rig), 'work', name),
+    mergeWorktree: (rig) => join(rigDir(rig), 'merge'),
+    log: (name) => join(runDir, 'logs', `${name}.log`),
+  }
+}
+
+/** An agent's session says who it is; anybody else is the person. */
+function actorOf(env: Whereabouts['env'], root: string): AgentId {
+  const id = env.GT_AGENT
+  const ofThisTown = env.GT_TOWN === undefined || resolve(env.GT_TOWN) === root
+  return id !== undefined && ofThisTown && /^[a-z0-9-]+\/[a-z0-9-]+$/.test(id) ? (id as AgentId) : HUMAN
+}
+
+async function makeOrchestrator(
+  root: string,
+  places: TownPlaces,
+  backend: string,
+  env: Whereabouts['env'],
+): Promise<Orchestrator> {
+  if (backend !== 'tmux') {
+    throw new OperationError(`backend "${backend}" is not in this version of gt`, {
+      code: 'not-supported',
+      hint: 'set backend = "tmux" in [orchestration] of town.toml',
+      details: { backend },
+    })
+  }
+  const [{ createTmuxOrchestrator }, { tmuxSocketPath }] = await Promise.all([
+    import('./orchestrators/tmux/tmux-orchestrator.js'),
+    import('./orchestrators/tmux/socket-path.js'),
+  ])
+  return createTmuxOrchestrator({
+    socketPath: tmuxSocketPath(root),
+    lockDir: join(places.runDir, 'locks'),
+    path: env.PATH ?? '',
+  })
+}
+
+async function prepareRuntime(
+  runtime: Runtime,
+  places: TownPlaces,
+  packageDir: string,
+): Promise<Record<string, string>> {
+  mkdirSync(places.bellDir, { recursive: true, mode: 0o700 })
+  if (runtime.hooks !== 'plugin') return {}
+  const { prepareOpencodeConfigDir } = await import('./runtime-files/opencode-home.js')
+  const dir = join(places.runDir, 'opencode')
+  await prepareOpencodeConfigDir({
+    dir,
+    pluginSource: readFileSync(join(packageDir, 'plugin', 'gastown.js'), 'utf8'),
+  })
+  return { config_dir: dir }
+}
+
+/**
+ * Makes a new town: folder, town.toml, beads store.
+ * @returns its absolute path
+ * @throws ConflictError code `town-exists`, or `not-empty` for a folder that holds something else
+ */
+export async function createTown(request: {
+  dir: string
+  name?: string
+  packageDir: string
+}): Promise<string> {
+  const root = resolve(request.dir)
+  if (existsSync(join(root, 'town.toml'))) {
+    throw new ConflictError(`${root} is a town already`, {
+      code: 'town-exists',
+      hint: `gt status --town ${root}`,
+    })
+  }
+  const others = existsSync(root) ? readdirSync(root).filter((name) => name !== '.beads') : []
+  if (others.length > 0) {
+    throw new ConflictError(`${root} is not empty: it holds ${others.slice(0, 3).join(', ')}`, {
+      code: 'not-empty',
+      hint: 'a town needs a folder of its own: gt init DIR',
+    })
+  }
+  mkdirSync(root, { recursive: true })
+  const { createStore } = await import('./store/create-store.js')
+  if (!existsSync(join(root, '.beads', 'local'))) await createStore(join(root, '.beads'))
+  for (const folder of ['rigs', 'run', 'run/bells'])
+    mkdirSync(join(root, folder), { recursive: true, mode: 0o700 })
+  const template = readFileSync(join(request.packageDir, 'templates', 'town.toml'), 'utf8')
+  const name =
+    request.name ??
+    (basename(root)
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 32) ||
+      'town')
+  // Last: what has a town.toml is a whole town.
+  writeFileSync(join(root, 'town.toml'), template.replaceAll('{name}', name), { flag: 'wx' })
+  return root
+}
