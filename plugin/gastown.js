@@ -343,7 +343,13 @@ function runGt(directory, args, { session, input = '', timeoutMs = 20_000 } = {}
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       if (code === 0) resolve(printed)
-      else reject(new Error(`gt ${args[0]} ended with ${signal ?? code}: ${complaint.trim()}`))
+      // With --json its complaint is on standard output.
+      else
+        reject(
+          new Error(
+            `gt ${args[0]} ended with ${signal ?? code}: ${complaint.trim() || printed.trim().slice(-400)}`,
+          ),
+        )
     })
     child.stdin.end(input)
   })

@@ -1,9 +1,7 @@
-import { enableCompileCache } from './system/compile-cache.js'
+import module from 'node:module'
 
 // Node 22 and newer keep the compiled code of the bundle: half of the start-up time. Node 20 has no such thing.
-enableCompileCache()
-
-const { runCli } = await import('./cli/run-cli.js')
+;(module as { enableCompileCache?: () => unknown }).enableCompileCache?.()
 
 const aborted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -13,20 +11,34 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     aborted.abort(new Error(signal))
   })
 }
-// A reader that left (`gt tail | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+// A reader that left (`gt tail | head`) is no error. Errors of the stream come as exceptions until it has a listener.
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE' && error.syscall === 'write') process.exit(0)
+  process.stderr.write(`${error.stack ?? error.message}\n`)
+  process.exit(70)
 })
 
-const exitCode = await runCli(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  cwd: process.cwd(),
+const io = {
+  // Each stream is opened when it is first used: that costs a millisecond or two.
+  get stdin() {
+    return process.stdin
+  },
+  get stdout() {
+    return process.stdout
+  },
+  get stderr() {
+    return process.stderr
+  },
   env: process.env,
-  packageDir: new URL('..', import.meta.url).pathname.replace(/\/$/, ''),
   pid: process.pid,
+  cwd: process.cwd(),
+  packageDir: __dirname.replace(/\/dist$/, ''),
   signal: aborted.signal,
-})
-process.exitCode = aborted.signal.aborted && exitCode === 0 ? 130 : exitCode
+}
+
+// Late, so that the compile cache serves it.
+void import('./cli/run-cli.js')
+  .then(({ runCli }) => runCli(process.argv.slice(2), io))
+  .then((exitCode) => {
+    process.exitCode = aborted.signal.aborted && exitCode === 0 ? 130 : exitCode
+  })

@@ -67,7 +67,7 @@ function parseReport(line: string, index: number): Report {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad('is not an object')
   const { type, ...data } = value as Record<string, Json>
-  if (typeof type !== 'string' || !/^[a-z]+(?:\.[a-z]+)+$/.test(type))
+  if (typeof type !== 'string' || !/^[a-z]+(?:\.[a-z]+)*$/.test(type))
     return bad('has no type like "session.idle"')
   return { type, data }
 }

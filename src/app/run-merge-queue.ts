@@ -148,7 +148,7 @@ function currentGeneration(view: View, id: string): number {
  * Starts a runner in the background when the queue holds something that can go on and nobody works on it.
  * @returns whether one was started
  */
-export function kickMergeQueue(town: Town): boolean {
+export async function kickMergeQueue(town: Town): Promise<boolean> {
   const merges = town.ledger
     .read()
     .list({ kind: 'merge', status: ['queued', 'running'] })
@@ -156,6 +156,6 @@ export function kickMergeQueue(town: Town): boolean {
   const isAlive = (runner: string) => town.host.isProcessAlive(runner) !== false
   if (merges.some((m) => m.status === 'running' && m.runner !== undefined && isAlive(m.runner))) return false
   if (!nextMerge(merges, isAlive, new Set())) return false
-  town.host.startInBackground(['mq', 'run'], 'merge-queue')
+  await town.host.startInBackground(['mq', 'run'], 'merge-queue')
   return true
 }

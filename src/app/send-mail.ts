@@ -7,7 +7,6 @@ import type { View } from '../ports/ledger.js'
 import { getAgent, getMail } from './find-entity.js'
 import { newKey } from './new-key.js'
 import type { Town } from './town.js'
-import { wakeAgent } from './wake-agent.js'
 
 export interface Letter {
   from: string
@@ -64,7 +63,9 @@ export async function sendMail(
   })
   town.step('mail.recorded')
   const mail = getMail(town.ledger.read(), decision.id)
-  if (mail.to !== HUMAN) await wakeAgent(town, mail.to, `mail from ${mail.from}: ${mail.subject}`, log)
+  if (mail.to === HUMAN) return mail
+  const { wakeAgent } = await import('./wake-agent.js')
+  await wakeAgent(town, mail.to, `mail from ${mail.from}: ${mail.subject}`, log)
   return mail
 }
 

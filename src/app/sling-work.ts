@@ -326,12 +326,7 @@ function checkLimit(town: Town, view: View): void {
   )
 }
 
-function chooseAgent(
-  view: View,
-  rig: Rig,
-  wanted: string | undefined,
-  taken: ReadonlySet<string>,
-): AgentId {
+function chooseAgent(view: View, rig: Rig, wanted: string | undefined, taken: ReadonlySet<string>): AgentId {
   const isBusy = (id: AgentId): Agent | undefined => {
     const entity = view.get(id)
     if (entity?.kind !== 'agent') return undefined

@@ -9,6 +9,7 @@ import { canFork, canResume, type LaunchValues, type Runtime } from '../domain/r
 import { sessionEnv } from '../domain/session-env.js'
 import type { ObservedSession, Orchestrator } from '../ports/orchestrator.js'
 import { newKey } from './new-key.js'
+import { mailOps } from './send-mail.js'
 import type { Town } from './town.js'
 
 export interface SessionStart {
@@ -27,6 +28,9 @@ export interface SessionStart {
   extraArgs?: readonly string[]
 }
 
+/** Sender of what gt itself has to tell an agent. */
+const GT = 'gt'
+
 /**
  * Records a new session and starts it. The record comes first: a kill in between leaves a session that never started,
  * which status shows and a second try finishes.
@@ -42,6 +46,9 @@ export async function startSession(
   const orchestrator = await town.orchestrator()
   const places = await town.prepareRuntime(runtime)
   const at = new Date(town.clock.now()).toISOString()
+  // A program with a plugin that continues a conversation takes no prompt; its plugin brings the mail that waits for it.
+  const byMail = start.mode === 'resume' && runtime.hooks === 'plugin'
+  const prompt = byMail ? undefined : start.prompt
 
   const { id: sessionId } = town.ledger.transact(town.actor, (view) => {
     const { id } = newKey(town, view, 's')
@@ -60,14 +67,22 @@ export async function startSession(
       ops: [
         { o: 'new', id, k: 'session', f: fields },
         { o: 'set', id: agent.id, f: { session: id } },
+        ...(byMail && start.prompt !== undefined
+          ? mailOps(town, view, {
+              from: GT,
+              to: agent.id,
+              subject: 'you were started again',
+              body: start.prompt,
+            }).ops
+          : []),
       ] satisfies Op[],
     }
   })
   town.step('session.recorded')
 
   const promptByArgument = runtime.promptArgs.length > 0
-  const promptFile = start.prompt === undefined ? undefined : promptPath(town, agent)
-  if (promptFile !== undefined && start.prompt !== undefined) town.host.writeFile(promptFile, start.prompt)
+  const promptFile = prompt === undefined ? undefined : promptPath(town, agent)
+  if (promptFile !== undefined && prompt !== undefined) town.host.writeFile(promptFile, prompt)
   const env = sessionEnv({
     caller: town.env,
     passEnv: town.config.passEnv,
@@ -85,13 +100,16 @@ export async function startSession(
       gtFolder: town.places.gtFolder,
       runDir: town.places.runDir,
       bellDir: town.places.bellDir,
+      ...(start.mode === 'resume' && start.conversation !== undefined
+        ? { conversation: start.conversation }
+        : {}),
     },
   })
   if (promptFile !== undefined) env.GT_PROMPT_FILE = promptFile
   const launch: LaunchValues = {
     mode: start.mode,
     autonomous: start.role.autonomous,
-    ...(start.prompt === undefined || !promptByArgument ? {} : { prompt: start.prompt }),
+    ...(prompt === undefined || !promptByArgument ? {} : { prompt }),
     ...(start.conversation === undefined ? {} : { session: start.conversation }),
     ...(start.model === undefined ? {} : { model: start.model }),
     ...(start.extraArgs === undefined ? {} : { extraArgs: start.extraArgs }),
@@ -107,8 +125,8 @@ export async function startSession(
   const begin = { new: 'spawn', resume: 'resume', fork: 'fork' } as const
   const observed = await orchestrator[begin[start.mode]](request)
   town.step('session.spawned')
-  if (start.prompt !== undefined && !promptByArgument && runtime.ready.kind === 'screen') {
-    await typeFirstPrompt(town, orchestrator, start, runtime.ready.text, start.prompt)
+  if (prompt !== undefined && !promptByArgument && runtime.ready.kind === 'screen') {
+    await typeFirstPrompt(town, orchestrator, start, runtime.ready.text, prompt)
   }
 
   town.ledger.transact(town.actor, () => ({

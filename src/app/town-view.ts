@@ -5,6 +5,7 @@ import { beadFrom } from '../domain/bead.js'
 import { type Convoy, type ConvoyProgress, convoyFrom, convoyProgress } from '../domain/convoy.js'
 import { HUMAN } from '../domain/ids.js'
 import { type Merge, mergeFrom } from '../domain/merge.js'
+import { newestPluginError } from '../domain/report.js'
 import { AGENT_STATES, type AgentState, type Session } from '../domain/session.js'
 import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
@@ -260,15 +261,11 @@ function pluginProblems(town: Town, view: View): string[] {
   }
   for (const agent of view.list({ kind: 'agent' }).map(agentFrom)) {
     if (agent.hook === undefined) continue
-    const reported = seen.get(agent.id)
-    const session = findSession(view, agent)
-    if (reported && (session === undefined || reported.at >= session.createdAt)) {
-      problems.push(`the plugin of ${agent.id} failed: ${reported.message}`)
-      continue
-    }
     const file = town.host.readFile(`${town.places.runDir}/plugin-errors/${agent.id.replace('/', '_')}.jsonl`)
-    const last = file?.trim().split('\n').at(-1)
-    if (last) problems.push(`the plugin of ${agent.id} failed: ${last.slice(0, 200)}`)
+    const noted = file === undefined ? undefined : newestPluginError(file)
+    const since = findSession(view, agent)?.createdAt ?? ''
+    const failure = [seen.get(agent.id), noted].find((one) => one !== undefined && one.at >= since)
+    if (failure) problems.push(`the plugin of ${agent.id} failed: ${failure.message}`)
   }
   return problems
 }

@@ -1,4 +1,4 @@
-import type { Mail } from '../domain/mail.js'
+import { canBeAnswered, type Mail } from '../domain/mail.js'
 import { byteLength, clip } from '../domain/prime.js'
 import { plain, plainLines } from './table.js'
 
@@ -7,8 +7,7 @@ export function mailText(mail: Mail): string[] {
     `${mail.shownId}  ${plain(mail.subject, 300)}`,
     `  from ${mail.from} to ${mail.to} at ${mail.sentAt}`,
     ...(mail.body === '' ? [] : ['', plainLines(mail.body)]),
-    '',
-    `answer: gt mail reply ${mail.shownId} -m "…"`,
+    ...(canBeAnswered(mail) ? ['', `answer: gt mail reply ${mail.shownId} -m "…"`] : []),
   ]
 }
 
@@ -22,9 +21,8 @@ export function mailForModel(mails: readonly Mail[], limitBytes: number): string
       Math.max(0, room - byteLength(head) - 80),
       `gt mail read ${mail.shownId}`,
     )
-    return [head, body, `(answer with: gt mail reply ${mail.shownId} -m "…")`]
-      .filter((line) => line !== '')
-      .join('\n')
+    const foot = canBeAnswered(mail) ? `(answer with: gt mail reply ${mail.shownId} -m "…")` : ''
+    return [head, body, foot].filter((line) => line !== '').join('\n')
   })
   return parts.join('\n\n')
 }

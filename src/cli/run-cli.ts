@@ -1,6 +1,9 @@
 import { commandTable } from 'virtual:command-table'
 import { GtError, UsageError } from '../domain/errors.js'
-import type { CliContext, Command, Io, Output } from './command.js'
+import { openTown } from '../wire.js'
+import type { Command, Io } from './command.js'
+import { makeContext, print } from './context.js'
+import { parseKnownFlags } from './parse-known-flags.js'
 import { renderError } from './render-error.js'
 
 /**
@@ -21,13 +24,16 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
       const { showOverview } = await import('./overview.js')
       return showOverview(found, argv, io)
     }
-    const [command, { parseCommandLine }] = await Promise.all([
-      found.load(),
-      import('./parse-command-line.js'),
-    ])
-    const parsed = parseCommandLine(command, found.helpOnly ? ['--help'] : argv.slice(found.words), io)
+    const command = await found.load()
+    const words = found.helpOnly ? ['--help'] : argv.slice(found.words)
+    // Plain lines, which agents' plugins send all day, do without commander; everything else is its business.
+    const parsed =
+      parseKnownFlags(command, words) ??
+      (await import('./parse-command-line.js')).parseCommandLine(command, words, io)
     if (parsed.kind === 'help') return 0
-    const context = makeContext(io, parsed.options, json)
+    const context = makeContext(io, parsed.options, async (around) =>
+      (await import('../wire.js')).openTown(around),
+    )
     const output = await command.run(context, parsed.args, parsed.options)
     if (output) await print(output, context)
     return output?.exitCode ?? 0
@@ -78,48 +84,6 @@ function names(entry: (typeof commandTable)[number]): readonly string[] {
 function lookUp(name: string): (() => Promise<Command>) | undefined {
   const entry = commandTable.find((candidate) => names(candidate).includes(name))
   return entry && (async () => (await entry.load()).default)
-}
-
-function makeContext(io: Io, options: Readonly<Record<string, unknown>>, json: boolean): CliContext {
-  const townOption = typeof options.town === 'string' ? options.town : undefined
-  const quiet = options.quiet === true
-  const noColor = options.color === false || (io.env.NO_COLOR !== undefined && io.env.NO_COLOR !== '')
-  let town: ReturnType<CliContext['town']> | undefined
-  return {
-    io,
-    json,
-    quiet,
-    color: !noColor && !json && io.stdout.isTTY === true && io.env.TERM !== 'dumb',
-    ...(townOption === undefined ? {} : { townOption }),
-    town: () => {
-      town ??= import('../wire.js').then(({ openTown }) =>
-        openTown({
-          ...(townOption === undefined ? {} : { town: townOption }),
-          cwd: io.cwd,
-          env: io.env,
-          packageDir: io.packageDir,
-          pid: io.pid,
-        }),
-      )
-      return town
-    },
-    note: (line) => {
-      if (!quiet) io.stderr.write(`${line}\n`)
-    },
-  }
-}
-
-async function print(output: Output, context: CliContext): Promise<void> {
-  const { stdout } = context.io
-  let text: string
-  if (context.json) text = `${JSON.stringify(output.data)}\n`
-  else if (output.text === undefined) return
-  else {
-    const joined = typeof output.text === 'string' ? output.text : output.text.join('\n')
-    if (joined === '') return
-    text = joined.endsWith('\n') ? joined : `${joined}\n`
-  }
-  await new Promise<void>((resolve) => stdout.write(text, () => resolve()))
 }
 
 function fail(error: unknown, io: Io, json: boolean): number {

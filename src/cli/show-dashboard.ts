@@ -30,7 +30,7 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
     watch(onView) {
       const stopped = new AbortController()
       void watchTown(town, stopped.signal, (view) => {
-        kickMergeQueue(town)
+        void kickMergeQueue(town)
         onView(view)
       })
       return () => stopped.abort()
@@ -65,7 +65,7 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
     },
     retryMerge: async (entry) => {
       const merge = retryMerge(town, entry)
-      kickMergeQueue(town)
+      await kickMergeQueue(town)
       return `${merge.shownId} is queued again`
     },
     attach: async (agent) => {

@@ -3,7 +3,8 @@ import type { Runtime, SubmitProfile } from '../domain/runtime.js'
 /**
  * Everything is allowed, because nobody sits before the screen to be asked, except: the `question` tool, which would
  * wait for ever, and pushing, which `gt done` does (in its own process, which this rule does not see). The last
- * matching rule wins.
+ * matching rule wins. opencode merges this key by key into the user's own rules, so theirs may still ask: `--auto`
+ * answers those, but nothing that is denied.
  */
 const OPENCODE_PERMISSION = {
   '*': 'allow',
@@ -14,7 +15,7 @@ const OPENCODE_PERMISSION = {
 const OPENCODE: Runtime = {
   name: 'opencode',
   command: ['opencode'],
-  autonomousArgs: [],
+  autonomousArgs: ['--auto'],
   // One argument, because a prompt that starts with "-" would be read as a flag; the space at the end, because text that
   // ends in @word opens the file picker instead of being sent. Sent by itself in a new session only: with -s it is
   // ignored, and with --fork it starts a session without the history. There the text goes in when the session is up.
@@ -28,27 +29,25 @@ const OPENCODE: Runtime = {
     // An update in the middle of a team's work would change plugins' hooks under them.
     OPENCODE_DISABLE_AUTOUPDATE: '1',
     OPENCODE_DISABLE_SHARE: '1',
-    OPENCODE_DISABLE_MODELS_FETCH: '1',
     OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
   },
   passEnv: [
-    'ANTHROPIC_API_KEY',
-    'OPENAI_API_KEY',
-    'OPENROUTER_API_KEY',
-    'GEMINI_API_KEY',
-    'GOOGLE_GENERATIVE_AI_API_KEY',
-    'GROQ_API_KEY',
-    'MISTRAL_API_KEY',
-    'XAI_API_KEY',
-    'DEEPSEEK_API_KEY',
-    'OPENCODE_API_KEY',
-    'OPENCODE_CONFIG',
-    'OPENCODE_CONFIG_CONTENT',
-    'OPENCODE_MODELS_PATH',
-    'XDG_CONFIG_HOME',
-    'XDG_DATA_HOME',
-    'XDG_STATE_HOME',
-    'XDG_CACHE_HOME',
+    ...['ANTHROPIC', 'OPENAI', 'OPENROUTER', 'GEMINI', 'GOOGLE_GENERATIVE_AI', 'GROQ', 'MISTRAL', 'XAI'].map(
+      (provider) => `${provider}_API_KEY`,
+    ),
+    ...['DEEPSEEK', 'CEREBRAS', 'TOGETHER', 'COHERE', 'PERPLEXITY', 'AZURE', 'OPENCODE'].map(
+      (provider) => `${provider}_API_KEY`,
+    ),
+    ...['AWS_PROFILE', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+    ...['GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'AZURE_RESOURCE_NAME'],
+    // A person's choice of configuration, and what the demo and the tests use to stay off the network.
+    ...[
+      'OPENCODE_CONFIG',
+      'OPENCODE_CONFIG_CONTENT',
+      'OPENCODE_MODELS_PATH',
+      'OPENCODE_DISABLE_MODELS_FETCH',
+    ],
+    ...['OPENCODE_DISABLE_DEFAULT_PLUGINS', 'OPENCODE_DISABLE_CLAUDE_CODE'],
   ],
   instructionFile: 'AGENTS.md',
   hooks: 'plugin',

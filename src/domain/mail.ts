@@ -1,5 +1,5 @@
 import { oneOf, text } from './fields.js'
-import type { AgentId } from './ids.js'
+import { type AgentId, HUMAN } from './ids.js'
 import type { Entity } from './record.js'
 
 /** `unread → shown` (put before an agent, once, by the process that won the move) `→ read` (opened on purpose) → archived. */
@@ -37,4 +37,9 @@ export function mailFrom(entity: Entity): Mail {
     thread: text(entity, 'thread') ?? entity.id,
     sentAt: entity.createdAt,
   }
+}
+
+/** gt itself and the merge queue read no mail. */
+export function canBeAnswered(mail: Mail): boolean {
+  return mail.from === HUMAN || mail.from.includes('/')
 }

@@ -72,6 +72,23 @@ export function planReport(report: Report, now: string): ReportPlan {
   return plan
 }
 
+/**
+ * The newest failure in the file of a plugin that could not reach `gt report`. The file also holds the reports that were
+ * lost, and perhaps a torn line.
+ */
+export function newestPluginError(lines: string): { at: string; message: string } | undefined {
+  for (const line of lines.split('\n').reverse()) {
+    try {
+      const { type, at, message } = JSON.parse(line) as Record<string, unknown>
+      if (type === 'plugin.error')
+        return { at: String(at ?? ''), message: String(message ?? '').slice(0, 300) }
+    } catch {
+      // not a whole line
+    }
+  }
+  return undefined
+}
+
 function text(value: Json | undefined): string {
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 300) : ''
 }

@@ -59,6 +59,8 @@ export interface Identity {
   bead?: string
   /** Key of the session record. */
   session: string
+  /** The program's own conversation that the session continues. */
+  conversation?: string
   targetBranch?: string
   /** Absolute path of the gt program, and its folder for PATH. */
   gtProgram: string
@@ -109,6 +111,7 @@ export function sessionEnv(request: {
   set('GT_RIG', identity.rig)
   set('GT_BEAD', identity.bead)
   set('GT_SESSION', identity.session)
+  set('GT_CONVERSATION', identity.conversation)
   set('GT_TARGET_BRANCH', identity.targetBranch)
   set('GT_BIN', identity.gtProgram)
   set('GT_RUN_DIR', identity.runDir)

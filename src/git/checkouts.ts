@@ -1,7 +1,8 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { printable } from '../domain/ids.js'
 import type { Sha } from '../ports/repositories.js'
+import { factsOf } from './facts-of.js'
 import { at, type GitContext, type Repository } from './repository.js'
 import { findWorktree, operationIn, readText } from './worktree-place.js'
 import { readStatus } from './worktree-state.js'
@@ -111,7 +112,7 @@ async function untrackedInTheWay(
 /** The path itself, or a parent of it that is not a folder. */
 function whatStandsAt(root: string, name: string): string | undefined {
   for (let path = name; path !== '.'; path = dirname(path)) {
-    const facts = lstatSync(join(root, path), { throwIfNoEntry: false })
+    const facts = factsOf(join(root, path))
     if (facts === undefined) continue
     return path === name || !facts.isDirectory() ? path : undefined
   }

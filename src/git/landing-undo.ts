@@ -1,8 +1,9 @@
-import { lstatSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Sha } from '../ports/repositories.js'
 import { type Checkout, insideCheckout } from './checkouts.js'
+import { factsOf } from './facts-of.js'
 import type { LandingIntent } from './landing-intent.js'
 import type { GitContext } from './repository.js'
 
@@ -36,7 +37,8 @@ export async function takeBack(
         restored.push(path)
     }
     await removeAll(checkout.path, restored)
-    const back = restored.filter((path) => old.has(path))
+    // A folder that still stands holds files of the user.
+    const back = restored.filter((path) => old.has(path) && !isFolder(checkout.path, path))
     const env = { ...place.env, GIT_INDEX_FILE: join(folder, 'old') }
     if (back.length > 0) {
       await context.git.run({
@@ -88,7 +90,8 @@ async function compare(
     ),
   )
   const known = new Set(names(await context.git.run({ ...staging, args: ['ls-files', '-z'] })))
-  const isAbsent = (path: string) => lstat(checkout.path, path) === undefined
+  // A folder is no file either.
+  const isAbsent = (path: string) => factsOf(join(checkout.path, path))?.isDirectory() ?? true
   return {
     has: (path) => known.has(path),
     holds: (path) => (known.has(path) ? !differs.has(path) : isAbsent(path)),
@@ -101,7 +104,7 @@ async function isBeginning(
   file: { path: string; commit: Sha; known: boolean },
 ): Promise<boolean> {
   if (!file.known) return false
-  const facts = lstat(checkout.path, file.path)
+  const facts = factsOf(join(checkout.path, file.path))
   // Git unlinks a file before it writes the new one.
   if (facts === undefined) return true
   if (!facts.isFile()) return false
@@ -111,11 +114,11 @@ async function isBeginning(
   return found.length < whole.length && whole.subarray(0, found.length).equals(found)
 }
 
-/** New files go, with the folders that held nothing else. */
+/** New files go, with the folders that held nothing else. The deepest go first: a folder may stand where a file was. */
 async function removeAll(root: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await rm(join(root, path), { force: true })
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+  for (const path of [...paths].sort().reverse()) {
+    if (!isFolder(root, path)) await rm(join(root, path), { force: true })
+    for (let folder = isFolder(root, path) ? path : dirname(path); folder !== '.'; folder = dirname(folder)) {
       const isEmptied = await rmdir(join(root, folder)).then(
         () => true,
         () => false,
@@ -125,13 +128,8 @@ async function removeAll(root: string, paths: readonly string[]): Promise<void> 
   }
 }
 
-function lstat(root: string, path: string) {
-  try {
-    return lstatSync(join(root, path), { throwIfNoEntry: false })
-  } catch {
-    // A parent is a file: there is nothing at this path.
-    return undefined
-  }
+function isFolder(root: string, path: string): boolean {
+  return factsOf(join(root, path))?.isDirectory() ?? false
 }
 
 function names(out: string): string[] {

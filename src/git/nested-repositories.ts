@@ -1,5 +1,6 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { factsOf } from './facts-of.js'
 import type { GitContext } from './repository.js'
 import { type Staging, stageAll, writeTree } from './staging.js'
 
@@ -63,7 +64,11 @@ async function saveAsFiles(
 ): Promise<void> {
   const cwd = join(staging.cwd, job.path)
   const index = join(job.folder, `index-${job.depth}-${job.saved.notes.length}-${job.saved.notSaved.length}`)
-  const inner: Staging = { cwd, env: { ...staging.env, GIT_WORK_TREE: cwd, GIT_INDEX_FILE: index } }
+  const inner: Staging = {
+    cwd,
+    env: { ...staging.env, GIT_WORK_TREE: cwd, GIT_INDEX_FILE: index },
+    config: [],
+  }
   const failed = await stageAll(context, inner)
   const deeper = await saveNested(context, inner, { folder: job.folder, failed, depth: job.depth + 1 })
   const bundled = await bundleCommits(context, inner, job.folder)
@@ -122,9 +127,5 @@ async function bundleCommits(context: GitContext, staging: Staging, folder: stri
 
 /** An agent that ran `git init` over its worktree: the record still leads here, but its commits went elsewhere. */
 function isOwnRepository(path: string): boolean {
-  try {
-    return lstatSync(join(path, '.git')).isDirectory()
-  } catch {
-    return false
-  }
+  return factsOf(join(path, '.git'))?.isDirectory() ?? false
 }

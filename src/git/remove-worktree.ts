@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { chmod, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ConflictError } from '../domain/errors.js'
+import { printable } from '../domain/ids.js'
 import type { Rig } from '../domain/rig.js'
 import type { Salvage, Sha } from '../ports/repositories.js'
 import { shortHash } from './names.js'
@@ -60,8 +61,14 @@ async function checkCurrent(
   job: { place: WorktreePlace; salvage: Salvage },
 ): Promise<void> {
   const now = await takeSnapshot(context, job.place)
+  if (now.notSaved.length > 0) {
+    throw notSalvaged(
+      job.place.path,
+      `${now.notSaved.length} paths in it cannot be saved, the first is ${printable(now.notSaved[0] ?? '', 200)}`,
+    )
+  }
   if (job.salvage.kind === 'nothing') {
-    const same = now.head === job.salvage.head && now.tree === now.headTree && now.notSaved.length === 0
+    const same = now.head === job.salvage.head && now.tree === now.headTree
     if (!same) throw notSalvaged(job.place.path, 'the tree changed since it was found clean')
     return
   }

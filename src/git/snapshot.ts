@@ -33,7 +33,7 @@ export async function takeSnapshot(context: GitContext, place: WorktreePlace): P
   const folder = await mkdtemp(join(context.lockDir, 'snapshot-'))
   try {
     const { cwd, env } = inWorktree(place)
-    const staging: Staging = { cwd, env: { ...env, GIT_INDEX_FILE: join(folder, 'index') } }
+    const staging: Staging = { cwd, env: { ...env, GIT_INDEX_FILE: join(folder, 'index') }, config: [] }
     await seedIndex(context, { staging, place, hasHead: heads.head !== undefined })
     const notSaved = await stageAll(context, staging)
     const nested = await saveNested(context, staging, { folder, failed: notSaved })

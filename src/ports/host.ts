@@ -7,7 +7,7 @@ export interface Host {
   /** Absolute path of a program on `path` (a PATH value); undefined when absent. A name with a slash is checked as it is. */
   findProgram(name: string, path: string): string | undefined
   /** Starts gt itself in the background, detached, output to a log file of the town. */
-  startInBackground(args: readonly string[], logName: string): void
+  startInBackground(args: readonly string[], logName: string): Promise<void>
   /** Runs one shell line to its end; its whole process tree is gone on return. */
   runShell(request: ShellRequest): Promise<ShellResult>
   /** Runs `work` while holding a named lock of this town. @returns `busy` when another live process holds it for longer than `waitMs` */

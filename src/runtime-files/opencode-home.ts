@@ -32,7 +32,8 @@ export async function prepareOpencodeConfigDir(options: OpencodeConfigDirOptions
   await seedAgainstNpm(options.dir, version)
   await mkdir(plugins, { recursive: true })
   for (const name of await readdir(plugins)) {
-    if (/^gastown-[0-9a-f]+\.js$/.test(name)) await rm(join(plugins, name), { force: true })
+    if (/^gastown-[0-9a-f]+\.js$/.test(name) && join(plugins, name) !== plugin)
+      await rm(join(plugins, name), { force: true })
   }
   await writeAtomically(plugin, options.pluginSource)
   return plugin

@@ -71,9 +71,9 @@ export interface Fail {
   retryAfterMs?: number
   body?: string
   delayMs?: number
-  /** Answer this way so often, then with `then`. Without it: every time. */
+  /** Answer this way so often, then with `afterwards`. Without it: every time. */
   times?: number
-  then?: Step
+  afterwards?: Step
 }
 
 export interface ToolCall {

@@ -140,7 +140,7 @@ function afterFailures(state: State, request: ModelRequest, step: Step): Step {
   if (step.kind !== 'fail' || step.times === undefined) return step
   const place = `${request.sessionId} ${request.messages.length} ${request.turn} ${request.step}`
   const failed = state.failures.get(place) ?? 0
-  if (failed >= step.times) return step.then ?? { say: '' }
+  if (failed >= step.times) return step.afterwards ?? { say: '' }
   state.failures.set(place, failed + 1)
   return step
 }

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Fields, Op } from '../domain/record.js'
 import { syncDirectory, writeAtomically } from '../system/atomic-write.js'
@@ -52,8 +51,8 @@ function isLong(text: string): boolean {
 }
 
 function writeBlob(writer: BlobWriter, text: string): BlobRef {
-  // Loaded here, not at the top: a read never needs it.
-  const { createHash } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
+  // Loaded here, not at the top: it costs milliseconds and a read never needs it.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   const name = createHash('sha256').update(text, 'utf8').digest('hex')
   const path = join(writer.directory, name)
   if (existsSync(path)) {

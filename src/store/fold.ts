@@ -103,7 +103,7 @@ function applyOp(target: FoldTarget, place: Place, op: LogOp): void {
       break
     case 'st': {
       const state = target.touch(op.id)
-      joinState(state, unpackState(op), place.chain)
+      joinState(state, unpackState({ ...op, ch: {} }), place.chain)
       target.noteStamp(op.last)
       target.noteBirth(state)
       break

@@ -1,4 +1,3 @@
-import type { PackedState } from './packed-state.js'
 import type { LogOp } from './record-line.js'
 import { isStamp } from './stamp.js'
 
@@ -53,7 +52,7 @@ export function blobRef(value: unknown): string | undefined {
     : undefined
 }
 
-function isState(op: Record<string, unknown>): op is Record<string, unknown> & PackedState {
+function isState(op: Record<string, unknown>): boolean {
   return (
     hasId(op) &&
     isCount(op.gen) &&

@@ -20,7 +20,7 @@ export type LogOp =
   | { o: 'gone'; id: string }
   | { o: 'head'; format: number }
   | { o: 'seal' }
-  | ({ o: 'st' } & PackedState)
+  | ({ o: 'st' } & Omit<PackedState, 'ch'>)
   | { o: 'base'; upto: number; n: number }
 
 /** What a good line holds. Ops are not checked yet: a newer gt may have written kinds that are unknown here. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { crc32 } from '../system/crc32.js'
+import { crc32, nativeCrc32 } from '../system/crc32.js'
 import type { StoredEvent } from './fold.js'
 import type { PackedState } from './packed-state.js'
 import { errorCode, readRange } from './segment-bytes.js'
@@ -42,6 +42,7 @@ export class Snapshot {
   #events: StoredEvent[] | undefined
   #rowsRead = 0
   #rows: Buffer | undefined
+  #sum: (bytes: Uint8Array) => number = crc32
 
   private constructor(source: Source, header: Uint32Array) {
     this.#source = source
@@ -169,12 +170,15 @@ export class Snapshot {
     const start = offsets[entity] ?? 0
     const length = (offsets[entity + 1] ?? 0) - start
     if (length < 0 || start + length > this.#sectionLength('rows')) throw new SnapshotDamaged(`row ${entity}`)
-    if (this.#rows === undefined && ++this.#rowsRead > SINGLE_ROWS) this.#rows = this.#read('rows')
+    if (this.#rows === undefined && ++this.#rowsRead > SINGLE_ROWS) {
+      this.#rows = this.#read('rows')
+      this.#sum = nativeCrc32()
+    }
     const row =
       this.#rows === undefined
         ? this.#range(this.#sectionOffset('rows') + start, length)
         : this.#rows.subarray(start, start + length)
-    if (crc32(row) !== this.column32('rowCrc')[entity]) throw new SnapshotDamaged(`row ${entity}`)
+    if (this.#sum(row) !== this.column32('rowCrc')[entity]) throw new SnapshotDamaged(`row ${entity}`)
     return row
   }
 

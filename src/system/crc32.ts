@@ -22,6 +22,20 @@ export function crc32(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0
   return ~crc >>> 0
 }
 
+/**
+ * The same sum by native code. Pays from about 60 KB on: until the JIT has warmed up, the table above takes a cold
+ * process 3 ms for 100 KB.
+ */
+export function nativeCrc32(): (bytes: Uint8Array) => number {
+  // Loaded here, not at the top, for its cost. In Node since 20.15 and 22.2, but not in the types of Node 20.
+  const zlib = process.getBuiltinModule('node:zlib') as ZlibWithCrc32
+  return zlib.crc32 ?? ((bytes) => crc32(bytes))
+}
+
+interface ZlibWithCrc32 {
+  crc32?: (bytes: Uint8Array) => number
+}
+
 export function hex32(value: number): string {
   return (value >>> 0).toString(16).padStart(8, '0')
 }

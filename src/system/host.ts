@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import {
   accessSync,
   closeSync,
@@ -16,9 +15,7 @@ import {
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { TimeoutError } from '../domain/errors.js'
 import type { Host, ShellRequest, ShellResult } from '../ports/host.js'
-import { withFileLock } from './file-lock.js'
 import { isAlive, processStart } from './process-table.js'
-import { runShell } from './run-shell.js'
 
 export interface HostOptions {
   pid: number
@@ -30,6 +27,7 @@ export interface HostOptions {
   env: Readonly<Record<string, string | undefined>>
 }
 
+/** Processes and locks load when they are first used: most commands that agents call all day need neither. */
 export function createHost(options: HostOptions): Host {
   let token: string | undefined
   return {
@@ -44,7 +42,8 @@ export function createHost(options: HostOptions): Host {
       return isAlive(number, start)
     },
     findProgram,
-    startInBackground(args, logName) {
+    async startInBackground(args, logName) {
+      const { spawn } = await import('node:child_process')
       const log = join(options.runDir, 'logs', `${logName}.log`)
       mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
       const output = openSync(log, 'a', 0o600)
@@ -59,8 +58,12 @@ export function createHost(options: HostOptions): Host {
       child.unref()
       closeSync(output)
     },
-    runShell: (request: ShellRequest): Promise<ShellResult> => runShell(request),
+    async runShell(request: ShellRequest): Promise<ShellResult> {
+      const { runShell } = await import('./run-shell.js')
+      return runShell(request)
+    },
     async withLock(name, waitMs, work) {
+      const { withFileLock } = await import('./file-lock.js')
       const path = join(options.runDir, 'locks', `${name}.lock`)
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       // Told apart from a time-out inside `work` by whether it was ever entered.

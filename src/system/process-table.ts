@@ -19,6 +19,12 @@ export interface ProcessEntry extends ProcessRef {
   sessionId?: number
 }
 
+/**
+ * /proc is memory: reading it synchronously is several times faster than by promises, and never waits for a disk.
+ * Where it is absent (macOS), `ps` answers.
+ */
+const PROC = '/proc'
+
 /** The live process with this pid. Zombies count as gone, here and below. */
 export function findProcess(pid: number, procDir = PROC): ProcessEntry | undefined {
   const text = readStat(procDir, pid)
@@ -89,12 +95,6 @@ function readStat(procDir: string, pid: number | 'self'): string | undefined {
   }
 }
 
-/**
- * /proc is memory: reading it synchronously is several times faster than by promises, and never waits for a disk.
- * Where it is absent (macOS), `ps` answers.
- */
-const PROC = '/proc'
-
 function hasProc(procDir: string): boolean {
   return readStat(procDir, 'self') !== undefined
 }
@@ -160,65 +160,65 @@ const POLL_MS = 25
 const KILL_WAIT_MS = 3000
 
 /**
- * Ends exactly these processes, and those that they start meanwhile: gently (SIGTERM, then SIGHUP for shells, which
- * ignore the first; SIGCONT for what was frozen), after `graceMs` by force.
+ * Ends exactly these processes, and those that they start meanwhile. First SIGTERM to the root (SIGCONT for what was
+ * frozen), to the others once the root is gone; after half the grace SIGHUP, for shells ignore the first (not at once: most
+ * programs have no handler for it and would lose the end that they began); at last SIGKILL.
  */
 export async function signalTree(options: SignalTreeOptions): Promise<SignalReport> {
-  const { root } = options
-  const report: SignalReport = { signalled: [], survivors: [] }
-  const known = new Map<string, ProcessRef>()
-  for (const ref of root === undefined ? options.members : [root, ...options.members])
-    known.set(key(ref), ref)
+  const tree = trackTree(options)
+  const started = performance.now()
+  let alive = tree.live()
+  while (alive.length > 0 && performance.now() - started < options.graceMs) {
+    const root = alive.filter(tree.isRoot)
+    const now = root.length > 0 ? root : alive
+    tree.signalOnce(now, 'SIGTERM')
+    tree.signalOnce(alive, 'SIGCONT')
+    if (performance.now() - started > options.graceMs / 2) tree.signalOnce(now, 'SIGHUP')
+    await sleep(POLL_MS)
+    alive = tree.live()
+  }
+  const forced = performance.now()
+  while (alive.length > 0 && performance.now() - forced < KILL_WAIT_MS) {
+    tree.signalOnce(alive, 'SIGKILL')
+    await sleep(POLL_MS)
+    alive = tree.live()
+  }
+  return {
+    signalled: tree.signalled,
+    survivors: alive.map(({ pid, startTime }) => ({ pid, startTime })),
+  }
+}
 
-  /** Those of the known that live, after adding what they started. */
-  const live = () => {
-    const entries = snapshotProcesses()
-    const alive = entries.filter((entry) => known.has(key(entry)))
-    for (const entry of alive) {
-      for (const child of descendantsIn(entries, entry.pid)) {
-        if (!known.has(key(child))) alive.push(child)
-        known.set(key(child), child)
+function trackTree(options: SignalTreeOptions) {
+  const { root, members } = options
+  const known = new Set((root === undefined ? members : [root, ...members]).map(key))
+  const told = new Set<string>()
+  const signalled: SignalReport['signalled'] = []
+  return {
+    signalled,
+    isRoot: (ref: ProcessRef) => root !== undefined && key(ref) === key(root),
+    /** Those of the known that live, and what they started. */
+    live(): ProcessRef[] {
+      const entries = snapshotProcesses()
+      const alive = entries.filter((entry) => known.has(key(entry)))
+      for (const entry of [...alive]) {
+        for (const child of descendantsIn(entries, entry.pid)) {
+          if (known.has(key(child))) continue
+          known.add(key(child))
+          alive.push(child)
+        }
       }
-    }
-    return alive
+      return alive
+    },
+    signalOnce(refs: readonly ProcessRef[], signal: NodeJS.Signals) {
+      for (const ref of refs) {
+        const what = `${key(ref)} ${signal}`
+        if (told.has(what)) continue
+        told.add(what)
+        if (trySignal(ref.pid, signal) && signal !== 'SIGCONT') signalled.push({ pid: ref.pid, signal })
+      }
+    },
   }
-  const signal = (refs: readonly ProcessRef[], name: NodeJS.Signals) => {
-    for (const ref of refs) {
-      if (!trySignal(ref.pid, name)) continue
-      if (name !== 'SIGCONT') report.signalled.push({ pid: ref.pid, signal: name })
-    }
-  }
-  const gently = (refs: readonly ProcessRef[]) => {
-    signal(refs, 'SIGTERM')
-    signal(refs, 'SIGHUP')
-    signal(refs, 'SIGCONT')
-  }
-
-  let alive = live()
-  const rootAlone = alive.filter((ref) => root !== undefined && key(ref) === key(root))
-  let gentle = rootAlone.length > 0 ? rootAlone : alive
-  gently(gentle)
-  const deadline = performance.now() + options.graceMs
-  while (alive.length > 0 && performance.now() < deadline) {
-    await sleep(POLL_MS)
-    alive = live()
-    if (gentle === rootAlone && !alive.some((ref) => root !== undefined && key(ref) === key(root))) {
-      gentle = alive
-      gently(alive)
-    }
-  }
-  const forceUntil = performance.now() + KILL_WAIT_MS
-  while (alive.length > 0 && performance.now() < forceUntil) {
-    const told = new Set(report.signalled.filter((s) => s.signal === 'SIGKILL').map((s) => s.pid))
-    signal(
-      alive.filter((ref) => !told.has(ref.pid)),
-      'SIGKILL',
-    )
-    await sleep(POLL_MS)
-    alive = live()
-  }
-  report.survivors = alive.map(({ pid, startTime }) => ({ pid, startTime }))
-  return report
 }
 
 function key(ref: ProcessRef): string {

@@ -1,5 +1,5 @@
 import { Box, useApp } from 'ink'
-import { useCallback, useEffect, useMemo } from 'react'
+import { useCallback, useLayoutEffect, useMemo } from 'react'
 import type { AgentView, TownView } from '../app/town-view.js'
 import { wrapCells } from './cells.js'
 import { previewLines } from './components/agent-panel.js'
@@ -43,6 +43,8 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
   const quit = useCallback(() => exit(), [exit])
   const control = useDashboard({ source, terminal, quit })
   const { state, attached, press, report, lookAround, cameBack } = control
+  // Ink unmounts on SIGTERM and SIGHUP too, and only layout effects are cleaned up before the process is gone.
+  useLayoutEffect(() => terminal.close, [terminal])
   const isHere = attached === undefined
   const view = useTownView(source, report)
   const size = useTerminalSize(stdout)
@@ -59,10 +61,11 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
   const preview = usePreview(source, isHere ? previewWish(state.screen, watched, view, size) : undefined)
   const screen = useMemo(() => previewLines(preview), [preview])
 
+  const hints = hintsFor(state.screen, theme)
   const bottom = bottomLines({
     prompt: state.prompt,
     message: state.message,
-    hints: HINTS[state.screen.kind],
+    hints,
     width: size.columns,
     theme,
   })
@@ -73,22 +76,20 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
     0,
     state.screen.kind === 'peek' ? screen.length - (height - PEEK_CHROME) : lines.length - (height - 1),
   )
-  useEffect(() => {
-    lookAround(
-      whatIsAround({ view, shown, page, scrollable }),
-      agents.map((agent) => agent.id),
-    )
+  // Before the frame is out: a key must act on what the person sees.
+  useLayoutEffect(() => {
+    if (view !== undefined)
+      lookAround(
+        whatIsAround({ view, shown, page, scrollable }),
+        agents.map((agent) => agent.id),
+      )
   })
 
   if (size.columns < MIN_SIZE.columns || size.rows < MIN_SIZE.rows)
     return <TooSmall size={size} theme={theme} />
   if (view === undefined)
     return <Lines lines={openingLines(state)} width={size.columns} height={size.rows} theme={theme} />
-  const layout = planTown(size, {
-    listLines: listLength(shown),
-    problems: view.problems.length,
-    bottom: bottom.length,
-  })
+  const layout = planTown(size, { ...listNeeds(view, shown), bottom: bottom.length })
   const common = { view, width: size.columns, height, now: time, theme }
   return (
     <Box flexDirection="column" width={size.columns} height={size.rows} overflow="hidden">
@@ -98,7 +99,7 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
       <BottomLine
         prompt={state.prompt}
         message={state.message}
-        hints={HINTS[state.screen.kind]}
+        hints={hints}
         width={size.columns}
         theme={theme}
       />
@@ -217,28 +218,34 @@ function screenLines(
   )
 }
 
-/** Rows and headings, as one would like to see them: two lines each, which the layout may refuse. */
-function listLength(shown: readonly AgentView[]): number {
-  return shown.length + groupAgents(shown).length
+/** What the list and its neighbours would fill. */
+function listNeeds(view: TownView, shown: readonly AgentView[]) {
+  const withTitle = (rows: number) => (rows === 0 ? 0 : rows + 1)
+  return {
+    agents: shown.length,
+    groups: groupAgents(shown).length,
+    problems: view.problems.length,
+    extras: withTitle(view.queue.length) + withTitle(view.convoys.length),
+  }
 }
 
 interface Frame {
-  view: TownView | undefined
+  view: TownView
   shown: readonly AgentView[]
   page: number
   scrollable: number
 }
 
 function whatIsAround({ view, shown, page, scrollable }: Frame): Surroundings {
-  const entries = view === undefined ? [] : queueEntries(view)
+  const entries = queueEntries(view)
   return {
     agents: shown.map((agent) => agent.id),
     queue: entries.map((entry) => ({
       id: entry.id,
-      canRetry: entry.status === 'queued' || entry.status === 'waiting',
+      canRetry: entry.status !== 'merged',
     })),
-    convoys: view?.convoys.length ?? 0,
-    hasProblems: (view?.problems.length ?? 0) > 0,
+    convoys: view.convoys.length,
+    hasProblems: view.problems.length > 0,
     page,
     scrollable,
   }
@@ -249,39 +256,43 @@ const BACK_HINTS: Hints = [
   ['?', 'help'],
   ['q', 'back'],
 ]
-const HINTS: Readonly<Record<Screen['kind'], Hints>> = {
-  town: [
-    ['Enter', 'attach'],
-    ['Space', 'peek'],
-    ['i', 'reply'],
-    ['n', 'new'],
-    ['m', 'queue'],
-    ['c', 'convoys'],
-    ['/', 'filter'],
-    ['D', 'stop'],
-    ['?', 'help'],
-    ['q', 'quit'],
-  ],
-  peek: [
-    ['j/k', 'scroll'],
-    ['G', 'newest'],
-    ['i', 'reply'],
-    ['Enter', 'attach'],
-    ['D', 'stop'],
-    ['?', 'help'],
-    ['q', 'back'],
-  ],
-  queue: [
-    ['j/k', 'move'],
-    ['r', 'retry'],
-    ['?', 'help'],
-    ['q', 'back'],
-  ],
-  convoys: BACK_HINTS,
-  problems: BACK_HINTS,
-  help: [
-    ['j/k', 'scroll'],
-    ['q', 'back'],
-    ['Ctrl-c', 'quit'],
-  ],
+
+function hintsFor(screen: Screen, theme: Theme): Hints {
+  const { enter } = theme.glyphs
+  switch (screen.kind) {
+    case 'town':
+      return [
+        [enter, 'attach'],
+        ['Space', 'peek'],
+        ['i', 'reply'],
+        ['n', 'new'],
+        ['m', 'queue'],
+        ['c', 'convoys'],
+        ['/', 'filter'],
+        ['D', 'stop'],
+        ['?', 'help'],
+        ['q', 'quit'],
+      ]
+    case 'peek':
+      return [
+        ['j/k', 'scroll'],
+        ['G', 'newest'],
+        ['i', 'reply'],
+        [enter, 'attach'],
+        ['D', 'stop'],
+        ['?', 'help'],
+        ['q', 'back'],
+      ]
+    case 'queue':
+      return [['j/k', 'move'], ['r', 'retry'], ...BACK_HINTS.slice(1)]
+    case 'convoys':
+    case 'problems':
+      return BACK_HINTS
+    case 'help':
+      return [
+        ['j/k', 'scroll'],
+        ['q', 'back'],
+        ['Ctrl-c', 'quit'],
+      ]
+  }
 }

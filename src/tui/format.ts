@@ -63,7 +63,8 @@ export function lastTelling(lines: readonly string[]): string {
     const words = stripEscapes(line)
       .replace(/[\u2500-\u259f│|>❯›]/gu, ' ')
       .trim()
-    if ((words.match(/\p{L}/gu)?.length ?? 0) >= 3) return words.replace(/\s+/gu, ' ')
+    if ((words.match(/\p{L}/gu)?.length ?? 0) >= 3)
+      return words.replace(/\s+/gu, ' ').replace(/^[^\p{L}\p{N}"'`($/~]+/u, '')
   }
   return ''
 }

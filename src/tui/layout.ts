@@ -18,7 +18,18 @@ export interface TownLayout {
   /** Lines for problems; 0 = none. */
   problems: number
   list: Rect
+  /** Below the list, for queue and convoys; height 0 = not there. */
+  extras: Rect
   panel: Rect
+}
+
+export interface TownNeeds {
+  agents: number
+  groups: number
+  problems: number
+  bottom: number
+  /** Lines of queue and convoys, titles included. */
+  extras: number
 }
 
 /**
@@ -26,33 +37,39 @@ export interface TownLayout {
  *
  *   beside: 1 header, problems, 1 titles, body, bottom        below: … , 1 title, list, 1 title, panel, bottom
  */
-export function planTown(
-  size: Size,
-  needs: { listLines: number; problems: number; bottom: number },
-): TownLayout {
+export function planTown(size: Size, needs: TownNeeds): TownLayout {
   const { columns, rows } = size
   const problems = Math.min(needs.problems, rows < 24 ? 1 : 3)
   const inner = rows - 1 - problems - needs.bottom
   if (columns >= SIDE_BY_SIDE_COLUMNS) {
-    const width = Math.min(100, Math.round(columns * 0.45))
+    const width = Math.min(100, Math.round(columns * 0.48))
     const height = inner - 1
+    const roomy = needs.agents * 2 + needs.groups * 2
+    const extras =
+      height - roomy >= MIN_EXTRAS && needs.extras > 0 ? Math.min(needs.extras, height - roomy) : 0
     return {
       kind: 'beside',
       problems,
-      list: { width, height },
+      list: { width, height: height - extras },
+      extras: { width, height: extras },
       panel: { width: columns - width - 1, height },
     }
   }
   const body = inner - 2
   const most = Math.max(Math.ceil(body * 0.55), 3)
-  const list = Math.max(1, Math.min(Math.max(needs.listLines, 3), most, body - 3))
+  const wanted = Math.max(needs.agents + needs.groups, 3)
+  const list = Math.max(1, Math.min(wanted, most, body - 3))
   return {
     kind: 'below',
     problems,
     list: { width: columns, height: list },
+    extras: { width: 0, height: 0 },
     panel: { width: columns, height: body - list },
   }
 }
+
+/** Fewer lines than this are better left blank. */
+const MIN_EXTRAS = 4
 
 export interface ListPlan {
   /** 2 = a second line says what the agent says. */
@@ -77,7 +94,9 @@ export function planList(
 export interface Columns {
   agent: number
   runtime: number
+  /** Id and title together. */
   bead: number
+  beadId: number
   branch: number
   said: number
   diff: number
@@ -90,30 +109,24 @@ const COLUMN_FROM = { diff: 66, runtime: 76, said: 130, branch: 170 }
 export const STATE_CELLS = 12
 const AGE_CELLS = 4
 
-export function planColumns(
-  width: number,
-  longest: { agent: number; runtime: number },
-  lines: 1 | 2,
-): Columns {
+export interface LongestTexts {
+  agent: number
+  runtime: number
+  beadId: number
+  diff: number
+}
+
+export function planColumns(width: number, longest: LongestTexts, lines: 1 | 2): Columns {
   const agent = Math.min(Math.max(longest.agent, 6), Math.max(10, Math.floor(width * 0.22)))
   const runtime = width >= COLUMN_FROM.runtime && lines === 1 ? Math.min(Math.max(longest.runtime, 4), 10) : 0
-  const diff = width >= COLUMN_FROM.diff ? 13 : 0
+  const diff = width >= COLUMN_FROM.diff ? longest.diff : 0
   const branch = width >= COLUMN_FROM.branch ? 24 : 0
-  const fixed = [agent, runtime, diff, branch].reduce(
-    (sum, cells) => sum + (cells === 0 ? 0 : cells + 1),
-    STATE_CELLS + AGE_CELLS,
-  )
-  const free = width - fixed - 1
+  const shown = [agent, runtime, diff, branch].filter((cells) => cells > 0)
+  const free = width - STATE_CELLS - AGE_CELLS - shown.reduce((sum, cells) => sum + cells + 1, 0) - 1
   const said = width >= COLUMN_FROM.said && lines === 1 ? Math.floor(free * 0.5) : 0
-  return {
-    agent,
-    runtime,
-    bead: Math.max(0, free - (said === 0 ? 0 : said + 1)),
-    branch,
-    said,
-    diff,
-    age: AGE_CELLS,
-  }
+  const bead = Math.max(0, free - (said === 0 ? 0 : said + 1))
+  const beadId = Math.min(longest.beadId, Math.max(8, Math.floor(bead * 0.45)), bead)
+  return { agent, runtime, bead, beadId, branch, said, diff, age: AGE_CELLS }
 }
 
 /** First line to show so that lines `from..to` are in sight, near the middle when there is more on both sides. */

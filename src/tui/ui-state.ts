@@ -59,7 +59,7 @@ export type Key =
 export interface Surroundings {
   /** Shown agents, in order. */
   agents: readonly string[]
-  /** Ids of queue entries, those that can be retried first. */
+  /** Entries as listed; what is merged cannot be retried. */
   queue: readonly { id: string; canRetry: boolean }[]
   convoys: number
   hasProblems: boolean
@@ -84,9 +84,11 @@ export interface Step {
 
 export const START: UiState = { screen: { kind: 'town' }, filter: '', drafts: {} }
 
-export function pressKey(state: UiState, key: Key, around: Surroundings): Step {
+/** @param around - undefined before the first view: then keys only quit, so that typing ahead starts nothing */
+export function pressKey(state: UiState, key: Key, around: Surroundings | undefined): Step {
   if (key.kind === 'ctrl' && key.letter === 'c') return { state, effect: { kind: 'quit' } }
   if (key.kind === 'ctrl' && key.letter === 'l') return { state, effect: { kind: 'repaint' } }
+  if (around === undefined) return commandOf(key) === 'q' ? { state, effect: { kind: 'quit' } } : { state }
   const { message, ...quiet } = state
   // A busy message stays: its end is still to come.
   const calm: UiState = message?.kind === 'busy' ? state : quiet
@@ -216,10 +218,7 @@ function pressInQueue(
   if (command !== 'r') return back(state, command)
   const entry = around.queue[Math.min(screen.at, around.queue.length - 1)]
   if (entry?.canRetry) return { state, effect: { kind: 'retry', entry: entry.id } }
-  const text =
-    entry === undefined
-      ? 'the merge queue is empty'
-      : 'only an entry that is queued or waiting can be retried'
+  const text = entry === undefined ? 'the merge queue is empty' : 'it is merged already'
   return { state: { ...state, message: { kind: 'error', text } } }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -107,7 +108,7 @@ describe('salvage', () => {
     box.git(clone, 'commit', '-qam', 'user')
     expect(() => box.git(path, 'rebase', 'main')).toThrow()
     const found = await salvage(base)
-    expect(show(box, clone, found, 'a.txt')).toMatch(/<<<<<<<[^]*agent/)
+    expect(show(box, clone, found, 'a.txt')).toMatch(/<<<<<<<.*agent/s)
     expect(box.git(clone, 'rev-list', '--parents', '-n1', saved(found).ref)).toContain(tip)
     expect(box.git(clone, 'log', '-1', '--format=%B', saved(found).ref)).toMatch(/In-progress: rebase/)
   })
@@ -170,6 +171,20 @@ describe('salvage', () => {
     const found = await salvage()
     expect(listed(box, clone, found)).toEqual(['only'])
     expect(box.git(clone, 'rev-list', '--parents', '-n1', saved(found).ref).split(' ')).toHaveLength(1)
+  })
+
+  test('the bytes of a file whose filter fails, and beside a pipe', async () => {
+    using box = sandbox()
+    const { clone, path, salvage } = await worktree(box)
+    box.git(clone, 'config', 'filter.bad.clean', 'false')
+    box.git(clone, 'config', 'filter.bad.required', 'true')
+    box.write(join(path, '.gitattributes'), '*.x filter=bad\n')
+    box.write(join(path, 'file.x'), 'bytes')
+    rmSync(join(path, 'a.txt'))
+    execFileSync('mkfifo', [join(path, 'a.txt')])
+    const found = await salvage()
+    expect(show(box, clone, found, 'file.x')).toBe('bytes')
+    expect(found).not.toHaveProperty('notSaved')
   })
 
   test('five thousand untracked files', async () => {
@@ -352,6 +367,26 @@ describe('removeWorktree', () => {
     box.git(path, 'update-ref', '-d', last.ref)
     await expect(box.repositories.removeWorktree({ rig, path, salvage: last })).rejects.toMatchObject(refused)
     expect(existsSync(join(path, 'late'))).toBe(true)
+  })
+
+  test('keeps a tree of which something could not be saved', async () => {
+    using box = sandbox()
+    const { clone, path, salvage, rig } = await worktree(box)
+    let folder = path
+    for (let depth = 0; depth < 5; depth++) {
+      folder = join(folder, 'deeper')
+      box.write(join(folder, 'file'), `${depth}`)
+      box.git(folder, 'init', '-q')
+      box.git(folder, 'commit', '-q', '--allow-empty', '-m', 'nested')
+    }
+    const found = saved(await salvage())
+    expect(found.notSaved).toEqual(['deeper/deeper/deeper/deeper/ (a repository nested too deep)'])
+    expect(show(box, clone, found, 'deeper/deeper/deeper/file')).toBe('2')
+    expect(box.git(clone, 'log', '-1', '--format=%B', found.ref)).toMatch(/^Not-saved: deeper/m)
+    await expect(box.repositories.removeWorktree({ rig, path, salvage: found })).rejects.toThrow(
+      /nested too deep/,
+    )
+    expect(existsSync(folder)).toBe(true)
   })
 
   test('leaves alone what a person locked', async () => {

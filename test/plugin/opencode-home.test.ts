@@ -62,21 +62,13 @@ test('an isolated opencode keeps everything below its home', async () => {
 describe('the opencode preset', () => {
   const runtime = RUNTIME_PRESETS.opencode
   test('gives a prompt as one argument that cannot be a flag and does not end in @word', () => {
-    expect(launchArgv(runtime, { prompt: '-x see @file', model: 'p/m' })).toEqual([
-      'opencode',
-      '-m',
-      'p/m',
-      '--prompt=-x see @file ',
-    ])
+    const argv = launchArgv(runtime, { prompt: '-x see @file', model: 'p/m' })
+    expect(argv).toEqual(['opencode', '--auto', '-m', 'p/m', '--prompt=-x see @file '])
   })
   test('resumes and forks a conversation', () => {
-    expect(launchArgv(runtime, { session: 'ses_1', mode: 'resume' })).toEqual(['opencode', '-s', 'ses_1'])
-    expect(launchArgv(runtime, { session: 'ses_1', mode: 'fork' })).toEqual([
-      'opencode',
-      '-s',
-      'ses_1',
-      '--fork',
-    ])
+    const resume = launchArgv(runtime, { session: 'ses_1', mode: 'resume' })
+    expect(resume).toEqual(['opencode', '--auto', '-s', 'ses_1'])
+    expect(launchArgv(runtime, { session: 'ses_1', mode: 'fork' })).toEqual([...resume, '--fork'])
   })
   test('denies questions and pushes, as the last matching rules', () => {
     const rules = JSON.parse(runtime.env.OPENCODE_PERMISSION ?? '{}') as Record<string, unknown>

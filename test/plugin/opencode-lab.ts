@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { RUNTIME_PRESETS } from '../../src/config/runtime-presets.js'
+import { type LaunchValues, launchArgv } from '../../src/domain/runtime.js'
 import { isolatedOpencodeEnv, prepareOpencodeConfigDir } from '../../src/runtime-files/opencode-home.js'
 import { scriptedOpencodeConfig } from '../../src/scripted-model/opencode-config.js'
 import type { Turn } from '../../src/scripted-model/script.js'
@@ -24,8 +25,10 @@ export interface OpencodeLab extends AsyncDisposable {
   gt: FakeGt
   env: Readonly<Record<string, string>>
   git(...args: string[]): Promise<string>
-  /** Starts the TUI in a tmux pane. */
-  startTui(...args: string[]): Promise<void>
+  /** Starts the TUI in a tmux pane, as the preset says. */
+  startTui(launch: LaunchValues, env?: Readonly<Record<string, string>>): Promise<void>
+  /** Leaves it, and waits until it is gone. */
+  leaveTui(): Promise<void>
   tmux(...args: string[]): Promise<string>
   screen(): Promise<string>
   /** Types a line and sends it. */
@@ -76,7 +79,7 @@ export async function openOpencodeLab(turns: readonly Turn[]): Promise<OpencodeL
     (await run('tmux', ['-S', socket, '-f', '/dev/null', ...args], { env })).stdout
   const screen = async (): Promise<string> =>
     await tmux('capture-pane', '-p', '-t', 'lab').catch((error: unknown) => `(no screen: ${String(error)})`)
-  const until: OpencodeLab['until'] = async (what, probe, deadlineMs = 20_000) => {
+  const until: OpencodeLab['until'] = async (what, probe, deadlineMs = 60_000) => {
     const deadline = Date.now() + deadlineMs
     while (Date.now() < deadline) {
       const seen = await probe()
@@ -85,6 +88,11 @@ export async function openOpencodeLab(turns: readonly Turn[]): Promise<OpencodeL
     }
     const said = model.unscripted.map((request) => request.lastUserText).join('\n')
     throw new Error(`waited ${deadlineMs} ms for: ${what}\nunscripted: ${said}\nscreen:\n${await screen()}`)
+  }
+  const type = async (text: string): Promise<void> => {
+    await tmux('send-keys', '-t', 'lab', '-l', '--', text)
+    await until(`"${text}" in the input`, async () => (await screen()).includes(text.trim().slice(0, 60)))
+    await tmux('send-keys', '-t', 'lab', 'Enter')
   }
   return {
     root,
@@ -96,14 +104,17 @@ export async function openOpencodeLab(turns: readonly Turn[]): Promise<OpencodeL
     tmux,
     screen,
     until,
-    startTui: async (...args) => {
-      await tmux('new-session', '-d', '-s', 'lab', '-x', '110', '-y', '40', '-c', worktree, OPENCODE, ...args)
+    startTui: async (launch, more = {}) => {
+      const [, ...args] = launchArgv(RUNTIME_PRESETS.opencode, launch)
+      const variables = Object.entries(more).flatMap(([name, value]) => ['-e', `${name}=${value}`])
+      const size = ['-x', '110', '-y', '40']
+      await tmux('new-session', '-d', '-s', 'lab', ...size, '-c', worktree, ...variables, OPENCODE, ...args)
     },
-    type: async (text) => {
-      await tmux('send-keys', '-t', 'lab', '-l', '--', text)
-      await until(`"${text}" in the input`, async () => (await screen()).includes(text.trim().slice(0, 60)))
-      await tmux('send-keys', '-t', 'lab', 'Enter')
+    leaveTui: async () => {
+      await type('/exit')
+      await until('the end of the TUI', async () => (await screen()).startsWith('(no screen'))
     },
+    type,
     [Symbol.asyncDispose]: async () => {
       const panes = await tmux('list-panes', '-a', '-F', '#{pane_pid}').catch(() => '')
       await tmux('kill-server').catch(() => {}) // None was started.

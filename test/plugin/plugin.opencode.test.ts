@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ModelRequest, Turn } from '../../src/scripted-model/script.js'
 import { textOf } from './fake-gt.js'
@@ -16,6 +17,7 @@ const TURNS: Turn[] = [
       { tools: [bash('echo harmless && git push origin HEAD:main')] },
       { tools: [bash('git commit --no-verify -m x')] },
       { tools: [bash('git push origin gt/toast/proj-1')] },
+      { tools: [bash('../pusher')] },
       {
         tools: [
           { tool: 'task', args: { description: 'look', prompt: 'CHILD: look', subagent_type: 'general' } },
@@ -48,6 +50,9 @@ function bash(command: string) {
 let lab: OpencodeLab
 beforeAll(async () => {
   lab = await openOpencodeLab(TURNS)
+  await lab.git('init', '-q', '--bare', '../bare')
+  const pusher = '#!/bin/sh\ngit push -q ../bare HEAD && echo pushed\n'
+  await writeFile(join(lab.root, 'pusher'), pusher, { mode: 0o755 })
 })
 afterAll(async () => {
   await lab[Symbol.asyncDispose]()
@@ -62,7 +67,9 @@ const idles = async (count: number) =>
 describe('a first turn', () => {
   test('reaches the model with the prime text, and its tools know who they are', async () => {
     await lab.gt.setPrime('PRIME ONE: you are proj/toast\n')
-    await lab.startTui('--prompt=Begin with "quotes", `ticks`, $HOME\nand a second line that ends in @word ')
+    await lab.startTui({
+      prompt: 'Begin with "quotes", `ticks`, $HOME\nand a second line that ends in @word',
+    })
     await idles(1)
     const work = requestsOf('work')
     expect(work[0]?.lastUserText).toBe(
@@ -75,13 +82,16 @@ describe('a first turn', () => {
     ])
   })
 
-  test('cannot push to the target branch, nor skip checks', () => {
+  test('cannot push to the target branch, nor skip checks', async () => {
     const results = requestsOf('work').at(-1)?.toolResults ?? []
     expect(results[1]).toContain('nobody pushes to main')
     expect(results[1]).toContain('gt done')
     expect(results[2]).toContain('the checks are not skipped here')
     // Any other push is refused by the preset's permission.
     expect(results[3]).toContain('git push*')
+    // A program that pushes, as `gt done` does, is none of its business.
+    expect(results[4]?.trim()).toBe('pushed')
+    expect(await lab.git('ls-remote', '../bare')).toContain('refs/heads/gt/toast/proj-1')
   })
 
   test('is reported in order, a subagent only with its cost', async () => {
@@ -93,7 +103,7 @@ describe('a first turn', () => {
       'session.started',
       'message.seen',
       'session.busy',
-      ...Array.from({ length: 8 }, () => 'usage'),
+      ...Array.from({ length: 9 }, () => 'usage'),
       'session.idle',
     ])
     expect(child).not.toBe(session)
@@ -131,6 +141,7 @@ describe('mail', () => {
     await lab.until('the slow turn', () => requestsOf('slow').length > 0)
     await lab.gt.putMail('[gt:m2] second mail\n')
     await lab.gt.ring('proj/toast')
+    await sleep(500) // Time enough for a plugin that does not wait.
     await writeFile(join(lab.root, 'go'), '')
     await idles(4)
     const brought = lab.model.requests.filter((request) => request.lastUserText.includes('[gt:m2]'))
@@ -171,11 +182,26 @@ describe('trouble', () => {
     await lab.gt.fail('report', false)
   })
 
-  test('nothing is left in the worktree, and closing ends it', async () => {
+  test('nothing is left in the worktree', async () => {
     expect(await lab.git('status', '--porcelain', '--ignored')).toBe('')
     expect(lab.model.unscripted).toEqual([])
-    await lab.type('/exit')
-    await lab.until('the end of the TUI', async () => (await lab.screen()).startsWith('(no screen'))
+    await lab.leaveTui()
+  })
+})
+
+describe('a resumed conversation', () => {
+  test('gets the mail that waited for it, without anything being typed', async () => {
+    const session = requestsOf('work')[0]?.sessionId ?? ''
+    await lab.gt.putMail('[gt:m9] go on, please\n')
+    await lab.startTui({ session, mode: 'resume' }, { GT_CONVERSATION: session })
+    const request = await lab.until('the mail', () =>
+      requestsOf('mail').find((each) => each.userText.includes('m9')),
+    )
+    expect(request.sessionId).toBe(session)
+    expect(request.messages.some((message) => message.text.startsWith('Plain again'))).toBe(true)
+    await lab.until('it on the screen', async () => (await lab.screen()).includes('go on, please'))
+    expect((await reported('session.started')).at(-1)).toMatchObject({ session, resumed: true })
+    await lab.leaveTui()
   })
 })
 

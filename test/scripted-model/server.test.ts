@@ -217,7 +217,14 @@ describe('answers', () => {
 
   test('fail as often as the script says', async () => {
     const steps: Turn['steps'] = [
-      { kind: 'fail', status: 429, retryAfterMs: 20, times: 2, then: { say: 'at last' }, body: 'slow down' },
+      {
+        kind: 'fail',
+        status: 429,
+        retryAfterMs: 20,
+        times: 2,
+        afterwards: { say: 'at last' },
+        body: 'slow down',
+      },
     ]
     const model = await start([{ name: 'any', when: {}, steps }])
     const first = await ask(model, [user('x')])

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { tmuxSocketPath } from '../../src/orchestrators/tmux/socket-path.js'
 import { isolatedOpencodeEnv } from '../../src/runtime-files/opencode-home.js'
 import { scriptedOpencodeConfig } from '../../src/scripted-model/opencode-config.js'
 import type { Turn } from '../../src/scripted-model/script.js'
@@ -111,7 +112,7 @@ export class TestTown {
   }
 
   get socket(): string {
-    return join(this.root, 'run', 'tmux.sock')
+    return tmuxSocketPath(this.root)
   }
 
   appendToml(text: string): void {

@@ -17,7 +17,7 @@ export default defineCommand({
       town,
       identifyAgent(town, town.ledger.read(), textOption(options, 'as')),
     )
-    kickMergeQueue(town)
+    await kickMergeQueue(town)
     town.step('done.kicked')
     return {
       data: finished,

@@ -14,7 +14,7 @@ export default defineCommand({
     const { statusText } = await import('../status-text.js')
     const town = await context.town()
     const view = await readTownView(town)
-    kickMergeQueue(town)
+    await kickMergeQueue(town)
     return { data: view, text: statusText(view, hasUnicode(context.io.env)) }
   },
 })

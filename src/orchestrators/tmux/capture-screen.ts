@@ -22,3 +22,17 @@ export function cutBlanks(lines: readonly string[]): string[] {
   while (cut.at(-1) === '') cut.pop()
   return cut
 }
+
+export interface ScreenView {
+  lines: string[]
+  /** Column and row, as tmux says them. */
+  cursor: string
+}
+
+/** The screen and the cursor at the same moment. */
+export async function captureView(client: TmuxClient, paneId: string): Promise<ScreenView> {
+  const where = ['display-message', '-p', '-t', paneId, '#{cursor_x},#{cursor_y}']
+  const text = await client.run([...where, ';', 'capture-pane', '-p', '-t', paneId])
+  const [cursor = '', ...lines] = text.split('\n')
+  return { lines: cutBlanks(lines), cursor }
+}

@@ -78,7 +78,7 @@ export function livenessOf(pane: PaneRecord): Liveness {
   if (pane.isDead) {
     const how =
       pane.signal !== undefined
-        ? `ended by ${pane.signal}`
+        ? `was ended by ${pane.signal}`
         : pane.exitCode !== undefined
           ? `exited with code ${pane.exitCode}`
           : 'closed its terminal'

@@ -1,3 +1,5 @@
+import type { ScreenView } from './capture-screen.js'
+
 /**
  * Proof, from captured screens alone, that pasted text arrived in a program's input box. Programs wrap it, indent it, draw
  * a frame around it, scroll to its end, or fold it into a line such as "[Pasted ~60 lines]".
@@ -65,4 +67,15 @@ export function isStillInInput(before: readonly string[], now: readonly string[]
   const rowBefore = arrivalRow(before, payload)
   const rowNow = arrivalRow(now, payload)
   return rowBefore !== undefined && rowNow !== undefined && Math.abs(rowNow - rowBefore) <= 1
+}
+
+/**
+ * Whether Enter took effect: the text moved or went, or the cursor did (a program that reads lines leaves what was typed
+ * where it is). Stricter than `isStillInInput`: it decides alone, and a line program would take another Enter for a line.
+ */
+export function isLeft(waiting: ScreenView, now: ScreenView, payload: string): boolean {
+  if (waiting.cursor !== now.cursor) return true
+  const row = arrivalRow(waiting.lines, payload)
+  if (row === undefined) return waiting.lines.join('\n') !== now.lines.join('\n')
+  return arrivalRow(now.lines, payload) !== row
 }

@@ -1,33 +1,28 @@
-import { randomBytes } from 'node:crypto'
-import { ConflictError, OperationError, TimeoutError, UsageError } from '../../domain/errors.js'
+import { TimeoutError, UsageError } from '../../domain/errors.js'
 import type { AgentId } from '../../domain/ids.js'
 import type { SubmitProfile } from '../../domain/runtime.js'
 import type { Receipt, SendOptions } from '../../ports/orchestrator.js'
-import { captureScreen, cutBlanks } from './capture-screen.js'
-import { livenessOf, type Observing } from './observe-panes.js'
-import type { PaneRecord } from './parse-panes.js'
-import { type Arrival, isStillInInput, provenArrival } from './screen-proof.js'
-import { isTmuxFailure, type TmuxClient } from './tmux-client.js'
-import { tmuxCommand, tmuxLine } from './tmux-quote.js'
+import { captureScreen, captureView, cutBlanks, type ScreenView } from './capture-screen.js'
+import type { Observing } from './observe-panes.js'
+import { type Arrival, isLeft, isStillInInput, provenArrival } from './screen-proof.js'
+import { isTmuxFailure } from './tmux-client.js'
+import { paste, pressKey, requireTypable, type TypingTarget } from './typing-keys.js'
 
 const SHOWN_TIMEOUT_MS = 5000
 const FIRST_LOOK_MS = 15
 const LONGEST_LOOK_MS = 200
 /** Guide: a second Enter submits in every case seen; the third is for a machine under load. */
 const MAX_ENTERS = 3
-const CONFIRM_TIMEOUT_MS = 2000
-
-/** Whose pane is typed into. */
-export interface TypingTarget {
-  agent: AgentId
-  pane: PaneRecord
-}
+/** Between two of them, for the program's own report or for the text to leave its input. */
+const SUBMIT_TIMEOUT_MS = 2000
 
 export interface SendRequest extends TypingTarget {
   /** Made by `payloadOf`. */
   payload: string
   submit: SubmitProfile
   options: SendOptions
+  /** For tests. */
+  shownTimeoutMs?: number
 }
 
 /**
@@ -56,86 +51,14 @@ export function payloadOf(text: string, submit: SubmitProfile, agent: AgentId): 
 /** Called under the agent's `keys` lock. */
 export async function sendText(deps: Observing, request: SendRequest): Promise<Receipt> {
   const { client } = deps
-  const { agent, pane } = request
-  requireTypable(agent, pane)
-  const before = await captureScreen(client, pane.paneId)
-  await paste(client, request)
+  requireTypable(request)
+  const before = await captureScreen(client, request.pane.paneId)
+  await paste(client, request, request.payload)
   await deps.clock.sleep(request.submit.enterDelayMs)
-  const { arrival, screen } = await awaitArrival(deps, request, before)
-  return submit(deps, request, arrival, screen)
-}
-
-function requireTypable(agent: AgentId, pane: PaneRecord): void {
-  const liveness = livenessOf(pane)
-  if (liveness.kind !== 'running') throw sessionDead(agent, liveness.why)
-  if (pane.isInputOff) throw inputOff(agent, pane)
-}
-
-function sessionDead(agent: AgentId, why: string): ConflictError {
-  return new ConflictError(`${agent} cannot be sent anything: ${why}`, {
-    code: 'session-dead',
-    hint: `gt agent restart ${agent}`,
-    details: { agent },
-  })
-}
-
-function inputOff(agent: AgentId, pane: PaneRecord): ConflictError {
-  return new ConflictError(`${agent} takes no input: somebody switched it off for pane ${pane.paneId}`, {
-    code: 'input-off',
-    hint: `switch it on in tmux: select-pane -e -t ${pane.paneId}`,
-    details: { agent, pane: pane.paneId },
-  })
-}
-
-/**
- * `if-shell -F` looks and acts in one step of the server, so the pane cannot die in between: a paste into a dead pane
- * crashes tmux 3.3a, with every session of the town (fixed upstream in February 2024).
- */
-function guarded(pane: PaneRecord, otherwise: string, ...commands: readonly string[]): string[] {
-  const cannot = '#{||:#{pane_dead},#{pane_input_off}}'
-  const sayWhy = tmuxCommand('display-message', '-p', '-t', pane.paneId, '#{?pane_dead,DEAD,OFF}')
-  const refuse = otherwise === '' ? sayWhy : tmuxLine(otherwise, sayWhy)
-  return ['if-shell', '-F', '-t', pane.paneId, cannot, refuse, tmuxLine(...commands)]
-}
-
-async function runGuarded(
-  client: TmuxClient,
-  target: TypingTarget,
-  args: readonly string[],
-  stdin?: string,
-): Promise<void> {
-  const { agent, pane } = target
-  let said: string
-  try {
-    said = (await client.run(args, stdin)).trim()
-  } catch (error) {
-    if (isTmuxFailure(error, 'no-target', 'no-server', 'server-lost'))
-      throw sessionDead(agent, 'its session is gone')
-    throw error
-  }
-  if (said === 'DEAD') throw sessionDead(agent, 'its program ended')
-  if (said === 'OFF') throw inputOff(agent, pane)
-}
-
-async function paste(client: TmuxClient, request: SendRequest): Promise<void> {
-  const { paneId } = request.pane
-  // A name of its own: other senders use the same server at the same time.
-  const buffer = `gt-${randomBytes(6).toString('hex')}`
-  const act = guarded(
-    request.pane,
-    tmuxCommand('delete-buffer', '-b', buffer),
-    // Any mode (copy, tree, clock) takes keys for itself; -q leaves it, and is harmless in none.
-    tmuxCommand('copy-mode', '-q', '-t', paneId),
-    tmuxCommand('paste-buffer', '-p', '-r', '-d', '-b', buffer, '-t', paneId),
-  )
-  await runGuarded(client, request, ['load-buffer', '-b', buffer, '-', ';', ...act], request.payload)
-}
-
-/** @param key - in tmux's words: `Enter`, `Escape`, `C-c` */
-async function pressKey(client: TmuxClient, target: TypingTarget, key: string): Promise<void> {
-  const { paneId } = target.pane
-  const press = [tmuxCommand('copy-mode', '-q', '-t', paneId), tmuxCommand('send-keys', '-t', paneId, key)]
-  await runGuarded(client, target, guarded(target.pane, '', ...press))
+  const arrival = await awaitArrival(deps, request, before)
+  return request.options.confirm === undefined
+    ? submitAndLook(deps, request, arrival)
+    : submitAndConfirm(deps, request, request.options.confirm)
 }
 
 /**
@@ -145,20 +68,20 @@ async function awaitArrival(
   deps: Observing,
   request: SendRequest,
   before: readonly string[],
-): Promise<{ arrival: Arrival; screen: string[] }> {
-  const { agent, pane, payload } = request
-  const deadline = performance.now() + SHOWN_TIMEOUT_MS
+): Promise<Arrival> {
+  const { agent, pane, payload, shownTimeoutMs = SHOWN_TIMEOUT_MS } = request
+  const deadline = performance.now() + shownTimeoutMs
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(LONGEST_LOOK_MS, waitMs * 2)) {
     const screen = await captureScreen(deps.client, pane.paneId)
     const arrival = provenArrival(before, screen, payload)
-    if (arrival !== undefined) return { arrival, screen }
+    if (arrival !== undefined) return arrival
     if (performance.now() >= deadline) {
       throw new TimeoutError(
-        `${agent} did not show the text within ${SHOWN_TIMEOUT_MS} ms; it was not submitted`,
+        `${agent} did not show the text within ${shownTimeoutMs} ms; it was not submitted`,
         {
           code: 'not-shown',
           hint: `look at it: gt peek ${agent}`,
-          details: { agent, timeoutMs: SHOWN_TIMEOUT_MS, screen: lastLines(screen) },
+          details: { agent, timeoutMs: shownTimeoutMs, screen: lastLines(screen) },
         },
       )
     }
@@ -166,36 +89,82 @@ async function awaitArrival(
   }
 }
 
-async function submit(
+/**
+ * Without the program's own word: Enter, and a look whether the text left the input. One that did not was lost (seen
+ * with OpenCode on a busy machine), and the next text would be appended to it.
+ */
+async function submitAndLook(deps: Observing, request: SendRequest, arrival: Arrival): Promise<Receipt> {
+  for (let attempts = 1; ; attempts++) {
+    const waiting = await captureView(deps.client, request.pane.paneId)
+    await pressKey(deps.client, request, 'Enter')
+    if (await hasLeft(deps, request, waiting)) {
+      const how = arrival === 'folded' ? 'folded in the input' : 'in the input'
+      const evidence = `the text was seen ${how}, and left it after Enter`
+      return { kind: 'shown', at: timeNow(deps), attempts, evidence }
+    }
+    if (attempts === MAX_ENTERS)
+      throw await notAccepted(deps, request, attempts, 'the text is still in its input')
+  }
+}
+
+async function hasLeft(deps: Observing, request: SendRequest, waiting: ScreenView): Promise<boolean> {
+  const deadline = performance.now() + SUBMIT_TIMEOUT_MS
+  for (
+    let waitMs = FIRST_LOOK_MS;
+    performance.now() < deadline;
+    waitMs = Math.min(LONGEST_LOOK_MS, waitMs * 2)
+  ) {
+    await deps.clock.sleep(waitMs)
+    try {
+      const now = await captureView(deps.client, request.pane.paneId)
+      if (isLeft(waiting, now, request.payload)) return true
+    } catch (error) {
+      // The session ended on what it was told.
+      if (isTmuxFailure(error, 'no-target', 'no-server', 'server-lost')) return true
+      throw error
+    }
+  }
+  return false
+}
+
+async function submitAndConfirm(
   deps: Observing,
   request: SendRequest,
-  arrival: Arrival,
-  screen: readonly string[],
+  confirm: NonNullable<SendOptions['confirm']>,
 ): Promise<Receipt> {
-  const { agent, pane, payload } = request
-  const { confirm } = request.options
-  const at = () => new Date(deps.clock.now()).toISOString()
-  await pressKey(deps.client, request, 'Enter')
+  const { client } = deps
+  const { paneId } = request.pane
+  const waiting = await captureScreen(client, paneId)
+  await pressKey(client, request, 'Enter')
   let attempts = 1
-  if (confirm === undefined) {
-    const how = arrival === 'folded' ? 'folded in its input' : 'in its input'
-    return { kind: 'shown', at: at(), attempts, evidence: `the text was seen ${how}, and Enter was sent` }
-  }
   for (let round = 1; round <= MAX_ENTERS; round++) {
-    if (await confirm(CONFIRM_TIMEOUT_MS)) {
-      return { kind: 'accepted', at: at(), attempts, evidence: 'the program reported the text' }
+    if (await confirm(SUBMIT_TIMEOUT_MS)) {
+      return { kind: 'accepted', at: timeNow(deps), attempts, evidence: 'the program reported the text' }
     }
     if (round === MAX_ENTERS) break
     // Once the text left the input, another Enter would answer whatever asks now.
-    if (!isStillInInput(screen, await captureScreen(deps.client, pane.paneId), payload)) continue
-    await pressKey(deps.client, request, 'Enter')
+    if (!isStillInInput(waiting, await captureScreen(client, paneId), request.payload)) continue
+    await pressKey(client, request, 'Enter')
     attempts++
   }
-  const last = await captureScreen(deps.client, pane.paneId)
-  throw new TimeoutError(`${agent} did not report the text after ${attempts} × Enter`, {
+  throw await notAccepted(deps, request, attempts, 'it did not report the text')
+}
+
+function timeNow(deps: Observing): string {
+  return new Date(deps.clock.now()).toISOString()
+}
+
+async function notAccepted(
+  deps: Observing,
+  { agent, pane }: SendRequest,
+  attempts: number,
+  fact: string,
+): Promise<TimeoutError> {
+  const screen = await captureScreen(deps.client, pane.paneId)
+  return new TimeoutError(`${agent} did not take the text after ${attempts} × Enter: ${fact}`, {
     code: 'not-accepted',
     hint: `look at it: gt peek ${agent}`,
-    details: { agent, attempts, timeoutMs: MAX_ENTERS * CONFIRM_TIMEOUT_MS, screen: lastLines(last) },
+    details: { agent, attempts, timeoutMs: MAX_ENTERS * SUBMIT_TIMEOUT_MS, screen: lastLines(screen) },
   })
 }
 
@@ -210,28 +179,4 @@ function lastLines(screen: readonly string[]): string[] {
   return cutBlanks(screen)
     .filter((line) => line !== '')
     .slice(-LAST_LINES)
-}
-
-/** Between interrupt keys: two in one write are another key (ESC ESC is Alt-Escape to many programs). */
-const KEY_GAP_MS = 120
-
-/** @throws ConflictError `session-dead`, `input-off`; OperationError `not-supported` when the runtime has no such keys */
-export async function pressKeys(
-  deps: Observing,
-  target: TypingTarget,
-  keys: readonly string[],
-): Promise<void> {
-  const { agent, pane } = target
-  requireTypable(agent, pane)
-  if (keys.length === 0) {
-    throw new OperationError(`the runtime of ${agent} has no keys that interrupt a turn`, {
-      code: 'not-supported',
-      hint: 'give the runtime its interrupt keys in town.toml',
-      details: { agent },
-    })
-  }
-  for (const [index, key] of keys.entries()) {
-    if (index > 0) await deps.clock.sleep(KEY_GAP_MS)
-    await pressKey(deps.client, target, key)
-  }
 }

@@ -29,26 +29,25 @@ const RECONNECT_MS = 100
 
 /**
  * One control client, attached to a hidden session that lives as long as somebody watches; it is the only process that a
- * watcher starts. A server is started when none runs: from then on its end is an event.
+ * watcher starts. A server is started when none runs at the beginning, and never again: its end is an event.
  *
  * @throws ExternalError `missing-binary`
  */
 export async function* watchEvents(deps: Observing, signal: AbortSignal): AsyncGenerator<OrchestratorEvent> {
   const known = new Map<AgentId, string>()
-  let failures = 0
-  while (!signal.aborted) {
-    let wasConnected = false
+  let wasConnected = false
+  for (let failures = 0; !signal.aborted; failures++) {
     let why = ''
     {
-      await using watch = openWatch(deps, signal)
+      await using watch = openWatch(deps, signal, !wasConnected)
       for (let panes = await watch.next(); panes !== undefined; panes = await watch.next()) {
         wasConnected = true
+        failures = 0
         yield* changes(known, panes.map(sessionOf))
       }
       if (signal.aborted) return
       why = await watch.closed
     }
-    failures = wasConnected ? 0 : failures + 1
     if ((wasConnected && (await isServerGone(deps))) || failures >= MAX_FAILURES) {
       yield { kind: 'backend-gone', why }
       return
@@ -75,15 +74,20 @@ function* changes(
   }
 }
 
-/** A server that does not answer is not gone. */
+/** A server that does not answer is not gone; one that drops the connection is going. */
 async function isServerGone(deps: Observing): Promise<boolean> {
-  try {
-    await deps.client.run(['list-sessions', '-F', ''])
-    return false
-  } catch (error) {
-    if (error instanceof GtError && error.code === 'missing-binary') throw error
-    return isTmuxFailure(error, 'no-server')
+  for (let attempt = 1; attempt <= MAX_FAILURES; attempt++) {
+    try {
+      await deps.client.run(['list-sessions', '-F', ''])
+      return false
+    } catch (error) {
+      if (error instanceof GtError && error.code === 'missing-binary') throw error
+      if (isTmuxFailure(error, 'no-server')) return true
+      if (!isTmuxFailure(error, 'server-lost')) return false
+    }
+    await deps.clock.sleep(RECONNECT_MS)
   }
+  return true
 }
 
 interface Watch extends AsyncDisposable {
@@ -92,13 +96,13 @@ interface Watch extends AsyncDisposable {
   readonly closed: Promise<string>
 }
 
-function openWatch(deps: Observing, signal: AbortSignal): Watch {
+function openWatch(deps: Observing, signal: AbortSignal, mayStartServer: boolean): Watch {
   ensureSocketDirectory(deps.client.socketPath)
   let isDue = true
   let isOver = false
   let wake: () => void = () => undefined
   const control = openControlClient({
-    argv: watchArgv(deps.client.argv),
+    argv: watchArgv(deps.client.argv, mayStartServer),
     onNotification(line) {
       if (!TRIGGERS.some((trigger) => line.startsWith(trigger))) return
       isDue = true
@@ -140,7 +144,7 @@ function openWatch(deps: Observing, signal: AbortSignal): Watch {
   }
 }
 
-function watchArgv(tmux: readonly string[]): string[] {
+function watchArgv(tmux: readonly string[], mayStartServer: boolean): string[] {
   // Two words, so that tmux runs cat itself and not a shell; it waits for input that never comes.
   const create = [
     'new-session',
@@ -155,5 +159,5 @@ function watchArgv(tmux: readonly string[]): string[] {
     '-',
   ]
   const vanish = ['set-option', '-t', `=${WATCH_SESSION}:`, 'destroy-unattached', 'on']
-  return [...tmux, '-C', ...serverSetup(), ';', ...create, ';', ...vanish]
+  return [...tmux, ...(mayStartServer ? [] : ['-N']), '-C', ...serverSetup(), ';', ...create, ';', ...vanish]
 }

@@ -18,8 +18,9 @@ interface AgentPanelProps {
 
 /** What is known of one agent, then the end of its screen. In a low panel the screen goes first. */
 export function AgentPanel({ agent, diff, lines, width, height, theme }: AgentPanelProps) {
-  const facts = agentFactLines(agent, diff, theme).slice(0, Math.max(0, Math.floor((height - 4) / 3)))
-  const rule: Line[] = facts.length === 0 ? [] : [[{ text: theme.glyphs.rule.repeat(width), style: DIM }]]
+  const most = Math.max(agent.detail === '' || height < 4 ? 0 : 1, Math.floor((height - 4) / 3))
+  const facts = agentFactLines(agent, diff, theme).slice(0, most)
+  const rule: Line[] = facts.length < 2 ? [] : [[{ text: theme.glyphs.rule.repeat(width), style: DIM }]]
   const room = height - facts.length - rule.length
   return (
     <Lines lines={[...facts, ...rule, ...lines.slice(-room)]} width={width} height={height} theme={theme} />

@@ -1,4 +1,4 @@
-import { type Line, span } from '../line.js'
+import { type Line, lineWidth, span, spread } from '../line.js'
 import { DIM, RED, type Theme } from '../theme.js'
 import { Lines } from './lines.js'
 
@@ -9,13 +9,15 @@ interface ProblemsProps {
   theme: Theme
 }
 
-/** One problem per line; the last line says how many there are more. */
+/** One problem per line; where some are hidden or cut, the last line names the key that shows all. */
 export function Problems({ problems, width, height, theme }: ProblemsProps) {
   const shown = problems.slice(0, height)
   const hidden = problems.length - shown.length
   const lines = shown.map((problem, index): Line => {
-    const more = hidden > 0 && index === shown.length - 1 ? [span(`(+${hidden}, p: all) `, DIM)] : []
-    return [span(`${theme.glyphs.warn} `, { fg: RED, bold: true }), ...more, span(problem, { fg: RED })]
+    const text: Line = [span(`${theme.glyphs.warn} `, { fg: RED, bold: true }), span(problem, { fg: RED })]
+    const isLast = index === shown.length - 1
+    if (!isLast || (hidden === 0 && lineWidth(text) <= width)) return text
+    return spread(text, [span(hidden > 0 ? ` +${hidden} p: all` : ' p: all', DIM)], width, theme)
   })
   return <Lines lines={lines} width={width} height={height} theme={theme} />
 }

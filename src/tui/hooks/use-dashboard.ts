@@ -36,7 +36,7 @@ export function useDashboard({ source, terminal, quit }: DashboardTools): Dashbo
   const [attached, setAttached] = useState<string>()
   // Several keys may arrive before the next frame: each acts on what the one before left.
   const newest = useRef(state)
-  const surroundings = useRef<Surroundings>(NOTHING_AROUND)
+  const surroundings = useRef<Surroundings>(undefined)
   const present = useRef<readonly string[]>([])
   const isMounted = useRef(true)
 
@@ -95,15 +95,6 @@ export function useDashboard({ source, terminal, quit }: DashboardTools): Dashbo
     [report],
   )
   return { state, attached, press, report, lookAround, cameBack }
-}
-
-const NOTHING_AROUND: Surroundings = {
-  agents: [],
-  queue: [],
-  convoys: 0,
-  hasProblems: false,
-  page: 1,
-  scrollable: 0,
 }
 
 type Request = Exclude<Effect, { kind: 'quit' | 'repaint' | 'attach' }>

@@ -1,12 +1,13 @@
 import { Box } from 'ink'
 import type { AgentView, TownView } from '../../app/town-view.js'
-import { AgentList } from '../components/agent-list.js'
+import { agentListView } from '../components/agent-list.js'
 import { AgentPanel } from '../components/agent-panel.js'
 import { Header } from '../components/header.js'
 import { Lines } from '../components/lines.js'
 import { Problems } from '../components/problems.js'
 import { titleLine } from '../components/title-line.js'
 import { Titled } from '../components/titled.js'
+import { TownExtras } from '../components/town-extras.js'
 import { groupAgents } from '../group-agents.js'
 import type { FactsByAgent } from '../hooks/use-agent-facts.js'
 import type { TownLayout } from '../layout.js'
@@ -47,20 +48,22 @@ export function TownScreen(props: TownScreenProps) {
 }
 
 function Beside(props: TownScreenProps) {
-  const { layout, theme } = props
-  const bar: Line[] = Array.from({ length: layout.list.height }, () => [
-    { text: theme.glyphs.bar, style: DIM },
-  ])
-  const title = titleLine(listTitle(props), layout.list.width + 1, theme, '', theme.glyphs.teeDown)
+  const { view, layout, now, theme } = props
+  const { list, extras, panel } = layout
+  const bar = Array.from({ length: panel.height }, (): Line => [{ text: theme.glyphs.bar, style: DIM }])
+  const { title, lines } = listPart(props)
   return (
     <Box flexDirection="row" width={props.width}>
-      <Titled title={title} width={layout.list.width + 1} theme={theme}>
+      <Titled title={title} width={list.width + 1} theme={theme}>
         <Box flexDirection="row">
-          <List {...props} />
-          <Lines lines={bar} width={1} height={layout.list.height} theme={theme} />
+          <Box flexDirection="column" width={list.width}>
+            <Lines lines={lines} {...list} theme={theme} />
+            <TownExtras view={view} now={now} {...extras} theme={theme} />
+          </Box>
+          <Lines lines={bar} width={1} height={panel.height} theme={theme} />
         </Box>
       </Titled>
-      <Titled title={panelTitle(props)} width={layout.panel.width} theme={theme}>
+      <Titled title={panelTitle(props)} width={panel.width} theme={theme}>
         <Panel {...props} />
       </Titled>
     </Box>
@@ -68,11 +71,12 @@ function Beside(props: TownScreenProps) {
 }
 
 function Below(props: TownScreenProps) {
-  const { width, theme } = props
+  const { layout, width, theme } = props
+  const { title, lines } = listPart(props)
   return (
     <Box flexDirection="column" width={width}>
-      <Titled title={titleLine(listTitle(props), width, theme)} width={width} theme={theme}>
-        <List {...props} />
+      <Titled title={title} width={width} theme={theme}>
+        <Lines lines={lines} {...layout.list} theme={theme} />
       </Titled>
       <Titled title={panelTitle(props)} width={width} theme={theme}>
         <Panel {...props} />
@@ -81,33 +85,24 @@ function Below(props: TownScreenProps) {
   )
 }
 
-function listTitle({ view, shown, filter }: TownScreenProps): string {
+/** The agents in sight under a title that says what is not. */
+function listPart({ view, shown, filter, facts, selected, now, layout, theme }: TownScreenProps) {
   const all = view.agents.length
-  return filter === '' ? `Agents (${all})` : `Agents (${shown.length} of ${all} match "${filter}")`
+  const heading = filter === '' ? `Agents (${all})` : `Agents (${shown.length} of ${all} match "${filter}")`
+  const groups = groupAgents(shown)
+  const list = agentListView({ groups, facts, selected: selected?.id, now, ...layout.list, theme })
+  const { up, down, teeDown } = theme.glyphs
+  const hidden = [list.above > 0 ? `${up} ${list.above}` : '', list.below > 0 ? `${down} ${list.below}` : '']
+  const [width, end] = layout.kind === 'beside' ? [layout.list.width + 1, teeDown] : [layout.list.width, '']
+  const title = titleLine(heading, width, theme, hidden.filter(Boolean).join(' '), end)
+  const none: Line[] = [[], [span('  No agent matches. Esc clears the filter.', DIM)]]
+  return { title, lines: shown.length === 0 ? none : list.lines }
 }
 
 function panelTitle({ selected, layout, theme }: TownScreenProps): Line {
   if (selected === undefined) return titleLine('Preview', layout.panel.width, theme)
   const where = [selected.backend, selected.location].filter((part) => part !== '').join(' ')
   return titleLine(`${selected.id} ${theme.glyphs.dot} ${selected.runtime}`, layout.panel.width, theme, where)
-}
-
-function List({ shown, facts, selected, now, layout, theme }: TownScreenProps) {
-  if (shown.length === 0) {
-    const none: Line[] = [[], [span('  No agent matches. Esc clears the filter.', DIM)]]
-    return <Lines lines={none} {...layout.list} theme={theme} />
-  }
-  const groups = groupAgents(shown)
-  return (
-    <AgentList
-      groups={groups}
-      facts={facts}
-      selected={selected?.id}
-      now={now}
-      {...layout.list}
-      theme={theme}
-    />
-  )
 }
 
 function Panel({ selected, facts, screen, layout, theme }: TownScreenProps) {
@@ -118,7 +113,7 @@ function Panel({ selected, facts, screen, layout, theme }: TownScreenProps) {
 
 function EmptyTown({ view, layout, width, theme }: TownScreenProps) {
   const height =
-    layout.kind === 'beside' ? layout.list.height + 1 : layout.list.height + layout.panel.height + 2
+    layout.kind === 'beside' ? layout.panel.height + 1 : layout.list.height + layout.panel.height + 2
   return (
     <Lines
       lines={[titleLine('Agents (0)', width, theme), ...emptyTownLines(view, theme)]}

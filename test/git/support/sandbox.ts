@@ -16,14 +16,15 @@ export interface Sandbox {
   townRoot: string
   lockDir: string
   repositories: Repositories
-  /** Runs git as the user would, with the user's settings but without their hooks and signing. @returns stdout, trimmed */
+  /** Runs git as the user would, with the user's settings but without their hooks and signing. @returns stdout without the last newlines */
   git(cwd: string, ...args: string[]): string
   write(path: string, content: string | Buffer): void
   /** A clone with one commit on main: files a.txt, b.txt and dir/c.txt. */
   makeClone(name?: string): string
   /** A bare repository with that commit, and its URL. */
   makeRemote(name?: string): { path: string; url: string }
-  again(onStep?: (step: string) => void): Repositories
+  /** Another instance; with `hurry` its waits for locks take no time. */
+  again(onStep?: (step: string) => void, hurry?: 'hurry'): Repositories
   [Symbol.dispose](): void
 }
 
@@ -45,8 +46,14 @@ export function sandbox(config: UserConfig = 'plain'): Sandbox {
   writeFileSync(join(home, '.gitconfig'), config === 'plain' ? PLAIN : hostile(home))
   const townRoot = join(root, 'town')
   const lockDir = join(townRoot, 'locks')
-  const again = (onStep?: (step: string) => void) =>
-    createRepositories({ townRoot, lockDir, env, ...(onStep === undefined ? {} : { onStep }) })
+  const again = (onStep?: (step: string) => void, hurry?: 'hurry') =>
+    createRepositories({
+      townRoot,
+      lockDir,
+      env,
+      ...(onStep === undefined ? {} : { onStep }),
+      ...(hurry === undefined ? {} : { clock: { now: () => Date.now(), sleep: async () => undefined } }),
+    })
   const git = (cwd: string, ...args: string[]) => {
     const { GIT_DIR, GIT_INDEX_FILE, GIT_WORK_TREE, ...clean } = env
     const calm = [
@@ -62,7 +69,7 @@ export function sandbox(config: UserConfig = 'plain'): Sandbox {
       env: clean,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
-    }).trim()
+    }).replace(/\n+$/, '')
   }
   const write = (path: string, content: string | Buffer) => {
     mkdirSync(dirname(path), { recursive: true })

@@ -18,7 +18,7 @@ export default defineCommand({
             .filter((m) => m.status === 'waiting')
             .map((m) => m.id)
     const merges = entries.map((entry) => retryMerge(town, entry))
-    const started = kickMergeQueue(town)
+    const started = await kickMergeQueue(town)
     return {
       data: { retried: merges.map((m) => m.shownId), started },
       text:

@@ -1,0 +1,191 @@
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { writeChain } from './support/chain-files.js'
+import { type TempStore, tempStore, transact } from './support/temp-store.js'
+
+function git(store: TempStore, ...args: string[]): string {
+  return execFileSync('git', ['--git-dir', join(store.dir, '.git'), ...args], { encoding: 'utf8' })
+}
+
+function committed(store: TempStore): string {
+  return git(store, 'show', `HEAD:log/${store.clone}-000001.jsonl`)
+}
+
+function segment(store: TempStore): string {
+  return join(store.log, `${store.clone}-000001.jsonl`)
+}
+
+function say(store: TempStore, text: string): void {
+  transact(store.open(), (view) => [
+    ...(view.get('x') === undefined ? [{ o: 'new' as const, id: 'x', k: 'bead' as const, f: {} }] : []),
+    { o: 'say', id: 'x', x: text },
+  ])
+}
+
+describe('commitHistory', () => {
+  it('commits own files and blobs, says what is in it, and does nothing when nothing changed', async () => {
+    await using store = await tempStore()
+    const ledger = store.open()
+    expect(await ledger.commitHistory()).toBeUndefined()
+    expect(ledger.uncommittedForMs()).toBeUndefined()
+    say(store, 'one')
+    say(store, 'x'.repeat(70_000))
+    writeChain(store.log, 'zzzzz', 1, [['2026-11-20T08:00:00.000Z', { o: 'ev', type: 'theirs', data: {} }]])
+    expect(ledger.uncommittedForMs()).toBeGreaterThanOrEqual(0)
+    const commit = await ledger.commitHistory()
+    expect(git(store, 'rev-parse', 'HEAD').trim()).toBe(commit)
+    expect(git(store, 'log', '--format=%B%an <%ae>')).toBe(
+      '2 records: 1 new bead\n\nhuman 2\n\ngt <gt@localhost>\n',
+    )
+    expect(committed(store)).toBe(readFileSync(segment(store), 'utf8'))
+    const names = git(store, 'ls-tree', '-r', '--name-only', 'HEAD').trim().split('\n')
+    expect(names).toHaveLength(2)
+    expect(names[0]).toMatch(/^blob\/[0-9a-f]{64}$/)
+    expect(ledger.uncommittedForMs()).toBeUndefined()
+    expect(await ledger.commitHistory()).toBeUndefined()
+    say(store, 'two')
+    await ledger.commitHistory('own words')
+    expect(git(store, 'log', '--format=%s')).toBe('own words\n2 records: 1 new bead\n')
+    git(store, 'fsck', '--strict')
+  })
+
+  it('leaves out a last line that is not finished', async () => {
+    await using store = await tempStore()
+    say(store, 'one')
+    const whole = readFileSync(segment(store), 'utf8')
+    appendFileSync(segment(store), '{"t":"2026-1')
+    const ledger = store.open()
+    await ledger.commitHistory()
+    expect(committed(store)).toBe(whole)
+    expect(ledger.uncommittedForMs()).toBeUndefined()
+  })
+
+  it('tells how long the oldest uncommitted record waits', async () => {
+    await using store = await tempStore()
+    let now = Date.parse('2026-11-20T09:00:00.000Z')
+    const ledger = store.open({ clock: { now: () => now } })
+    transact(ledger, () => [{ o: 'new', id: 'x', k: 'bead', f: {} }])
+    await ledger.commitHistory()
+    now += 60_000
+    transact(ledger, () => [{ o: 'say', id: 'x', x: 'one' }])
+    now += 5000
+    transact(ledger, () => [{ o: 'say', id: 'x', x: 'two' }])
+    now += 1000
+    expect(ledger.uncommittedForMs()).toBe(6000)
+  })
+
+  it('is not disturbed by configuration, hooks or variables of the user', async () => {
+    await using store = await tempStore()
+    const home = join(store.dir, '..', 'home')
+    const hooks = join(home, 'hooks')
+    mkdirSync(hooks, { recursive: true })
+    for (const hook of ['reference-transaction', 'pre-commit', 'post-commit']) {
+      writeFileSync(join(hooks, hook), `#!/bin/sh\ntouch ${home}/ran\nexit 1\n`)
+      chmodSync(join(hooks, hook), 0o755)
+    }
+    writeFileSync(
+      join(home, '.gitconfig'),
+      `[core]\n hooksPath = ${hooks}\n[commit]\n gpgsign = true\n[user]\n name = Somebody\n[safe]\n bareRepository = explicit\n`,
+    )
+    say(store, 'one')
+    const env = {
+      PATH: process.env.PATH,
+      HOME: home,
+      GIT_DIR: '/nowhere',
+      GIT_INDEX_FILE: '/nowhere',
+      GIT_TRACE: '1',
+    }
+    await store.open({ env }).commitHistory()
+    expect(git(store, 'log', '--format=%an')).toBe('gt\n')
+    expect(existsSync(join(home, 'ran'))).toBe(false)
+  })
+
+  it('by many at once loses nothing and keeps one line of commits', async () => {
+    await using store = await tempStore()
+    const ledgers = Array.from({ length: 6 }, () => store.open())
+    await Promise.all(
+      ledgers.map(async (ledger, i) => {
+        for (let n = 0; n < 3; n++) {
+          transact(ledger, () => [{ o: 'new', id: `b-${i}-${n}`, k: 'bead', f: {} }])
+          await ledger.commitHistory()
+        }
+      }),
+    )
+    expect(committed(store)).toBe(readFileSync(segment(store), 'utf8'))
+    expect(git(store, 'rev-list', '--min-parents=2', 'HEAD')).toBe('')
+  })
+
+  it('goes on without the lock of a killed process, and with the ref moved under it', async () => {
+    await using store = await tempStore()
+    say(store, 'one')
+    writeFileSync(join(store.dir, 'local/history.lock'), '')
+    expect(await store.open().commitHistory()).toMatch(/^[0-9a-f]{40}$/)
+    expect(git(store, 'rev-list', '--count', 'HEAD')).toBe('1\n')
+  })
+
+  it('deletes from the tree what compaction deleted', async () => {
+    await using store = await tempStore({ segmentLimitBytes: 100 })
+    for (let i = 0; i < 3; i++) say(store, String(i))
+    const ledger = store.open()
+    await ledger.commitHistory()
+    rmSync(segment(store))
+    expect(ledger.uncommittedForMs()).toBeDefined()
+    await ledger.commitHistory()
+    expect(git(store, 'ls-tree', '-r', '--name-only', 'HEAD')).not.toContain('-000001')
+    expect(ledger.uncommittedForMs()).toBeUndefined()
+  })
+})
+
+describe('a damaged repository', () => {
+  const damages: Record<string, (repository: string) => void> = {
+    'that is gone': (repository) => rmSync(repository, { recursive: true }),
+    'without objects': (repository) => rmSync(join(repository, 'objects'), { recursive: true }),
+    'with an empty HEAD': (repository) => writeFileSync(join(repository, 'HEAD'), ''),
+    'with emptied objects': (repository) => {
+      for (const name of readdirSync(join(repository, 'objects'), { recursive: true, encoding: 'utf8' })) {
+        const path = join(repository, 'objects', name)
+        if (!/[0-9a-f]{38}$|\.(pack|idx)$/.test(name)) continue
+        chmodSync(path, 0o600)
+        writeFileSync(path, '')
+      }
+    },
+    'with a ref of garbage': (repository) => {
+      const folder = join(repository, 'refs/heads/beads')
+      for (const name of readdirSync(folder)) writeFileSync(join(folder, name), 'garbage\n')
+    },
+  }
+  for (const [name, damage] of Object.entries(damages)) {
+    it(`${name} is made again from the log`, async () => {
+      await using store = await tempStore()
+      say(store, 'one')
+      await store.open().commitHistory()
+      damage(join(store.dir, '.git'))
+      say(store, 'two')
+      expect(await store.open().commitHistory()).toMatch(/^[0-9a-f]{40}$/)
+      expect(committed(store)).toBe(readFileSync(segment(store), 'utf8'))
+      git(store, 'fsck', '--strict')
+    })
+  }
+
+  it('is not assumed when git cannot be run', async () => {
+    await using store = await tempStore()
+    say(store, 'one')
+    const error: unknown = await store
+      .open({ env: { PATH: '/nowhere' } })
+      .commitHistory()
+      .catch((e: unknown) => e)
+    expect(error).toMatchObject({ code: 'git-missing' })
+    expect(existsSync(join(store.dir, 'local/damaged.git'))).toBe(false)
+  })
+})
