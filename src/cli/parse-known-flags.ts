@@ -7,10 +7,7 @@ const GLOBAL_FLAGS = ['--json', '--town <dir>', '--quiet', '--no-color']
  * The plain cases of a command line: flags of the command in their long or short form, each value in a
  * word of its own. @returns undefined for everything else, which commander then reads, refuses or explains
  */
-export function parseKnownFlags(
-  command: Command,
-  words: readonly string[],
-): { args: Arguments; options: OptionValues } | undefined {
+export function parseKnownFlags(command: Command, words: readonly string[]): ParsedCommandLine | undefined {
   const flags = [...(command.options ?? []).map((option) => option.flags), ...GLOBAL_FLAGS]
   const options: Record<string, string | boolean | string[]> = { color: true }
   const given: string[] = []

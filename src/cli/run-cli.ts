@@ -31,9 +31,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
       parseKnownFlags(command, words) ??
       (await import('./parse-command-line.js')).parseCommandLine(command, words, io)
     if (parsed.kind === 'help') return 0
-    const context = makeContext(io, parsed.options, async (around) =>
-      (await import('../wire.js')).openTown(around),
-    )
+    const context = makeContext(io, parsed.options, openTown)
     const output = await command.run(context, parsed.args, parsed.options)
     if (output) await print(output, context)
     return output?.exitCode ?? 0

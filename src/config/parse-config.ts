@@ -22,9 +22,11 @@ export interface ConfigMaterial {
  * @throws ConfigError that lists every problem at once with file, line and key
  */
 export function parseConfig(text: string, file: string, material: ConfigMaterial): TownConfig {
-  const { value, problems } = parseToml(text)
+  const { value, problems, lostTable } = parseToml(text)
   const checked = townSchema.safeParse(value)
-  if (!checked.success) problems.push(...checked.error.issues.flatMap((issue) => problemsOf(issue, text)))
+  // Keys whose table header could not be read stand in the wrong place: what the schema says of them would be wrong.
+  if (!checked.success && !lostTable)
+    problems.push(...checked.error.issues.flatMap((issue) => problemsOf(issue, text)))
   if (!checked.success || problems.length > 0) throw configError(file, problems)
   const resolved = resolve(checked.data, text, material)
   if (resolved.problems.length > 0) throw configError(file, resolved.problems)
@@ -34,12 +36,13 @@ export function parseConfig(text: string, file: string, material: ConfigMaterial
 const MAX_SYNTAX_ERRORS = 20
 
 /** The parser stops at the first error; blanking that line and going on finds the others. */
-function parseToml(text: string): { value: unknown; problems: ConfigProblem[] } {
+function parseToml(text: string): { value: unknown; problems: ConfigProblem[]; lostTable: boolean } {
   const lines = text.split('\n')
   const problems: ConfigProblem[] = []
+  let lostTable = false
   while (problems.length < MAX_SYNTAX_ERRORS) {
     try {
-      return { value: parse(lines.join('\n')), problems }
+      return { value: parse(lines.join('\n')), problems, lostTable }
     } catch (error) {
       const line = errorLine(error)
       if (line === undefined || lines[line - 1] === undefined || lines[line - 1] === '') {
@@ -51,10 +54,11 @@ function parseToml(text: string): { value: unknown; problems: ConfigProblem[] } 
         key: (lines[line - 1] ?? '').trim().slice(0, 40),
         message: `not TOML: ${shortMessage(error)}`,
       })
+      lostTable ||= (lines[line - 1] ?? '').trimStart().startsWith('[')
       lines[line - 1] = ''
     }
   }
-  return { value: {}, problems }
+  return { value: {}, problems, lostTable }
 }
 
 function errorLine(error: unknown): number | undefined {
@@ -112,8 +116,8 @@ function resolve(
 
   const runtimes: Record<string, Runtime> = { ...material.presets }
   for (const [name, written] of Object.entries(toml.runtimes)) {
-    const base = material.presets[written.extends ?? name] ?? material.presets.custom
-    if (written.extends !== undefined && material.presets[written.extends] === undefined) {
+    const base = own(material.presets, written.extends ?? name) ?? material.presets.custom
+    if (written.extends !== undefined && own(material.presets, written.extends) === undefined) {
       problem(
         ['runtimes', name, 'extends'],
         unknown('runtime', written.extends, Object.keys(material.presets)),
@@ -130,7 +134,7 @@ function resolve(
     roles[name] = { name, template, ends: name === 'polecat' ? 'done' : 'never', autonomous: true }
   }
   for (const [name, written] of Object.entries(toml.roles)) {
-    const base = roles[name]
+    const base = own(roles, name)
     const template = written.template === undefined ? base?.template : material.readTemplate(written.template)
     if (template === undefined) {
       problem(
@@ -148,14 +152,14 @@ function resolve(
       ...(written.runtime === undefined ? {} : { runtime: written.runtime }),
       ...(written.model === undefined ? {} : { model: written.model }),
     }
-    if (written.runtime !== undefined && !(written.runtime in runtimes)) {
+    if (written.runtime !== undefined && own(runtimes, written.runtime) === undefined) {
       problem(['roles', name, 'runtime'], unknown('runtime', written.runtime, Object.keys(runtimes)))
     }
   }
 
   const rigs: Record<string, Rig> = {}
   for (const [name, written] of Object.entries(toml.rigs)) {
-    if (written.runtime !== undefined && !(written.runtime in runtimes)) {
+    if (written.runtime !== undefined && own(runtimes, written.runtime) === undefined) {
       problem(['rigs', name, 'runtime'], unknown('runtime', written.runtime, Object.keys(runtimes)))
     }
     rigs[name] = {
@@ -172,10 +176,10 @@ function resolve(
   }
 
   const orchestration = toml.orchestration
-  if (!(orchestration.runtime in runtimes)) {
+  if (own(runtimes, orchestration.runtime) === undefined) {
     problem(['orchestration', 'runtime'], unknown('runtime', orchestration.runtime, Object.keys(runtimes)))
   }
-  if (!(orchestration.role in roles)) {
+  if (own(roles, orchestration.role) === undefined) {
     problem(['orchestration', 'role'], unknown('role', orchestration.role, Object.keys(roles)))
   }
 
@@ -199,6 +203,11 @@ function resolve(
     rigs,
   }
   return { config, problems }
+}
+
+/** Not `in`: every object has a `constructor`. */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 function unknown(what: string, name: string, known: string[]): string {

@@ -38,11 +38,15 @@ const rig = z
     runtime: z.string().optional(),
     gates: z.array(gate).default([]),
   })
-  .superRefine((value, context) => {
-    if ((value.url === undefined) === (value.path === undefined)) {
-      context.addIssue({ code: 'custom', message: 'needs exactly one of "url" and "path"' })
-    }
-  })
+  .superRefine(
+    (value, context) => {
+      if ((value.url === undefined) === (value.path === undefined)) {
+        context.addIssue({ code: 'custom', message: 'needs exactly one of "url" and "path"' })
+      }
+    },
+    // Also beside other mistakes of the same rig: all are said at once.
+    { when: ({ value }) => typeof value === 'object' && value !== null },
+  )
 
 const role = z.strictObject({
   template: z.string().optional(),

@@ -44,7 +44,7 @@ export function planTown(size: Size, needs: TownNeeds): TownLayout {
   if (columns >= SIDE_BY_SIDE_COLUMNS) {
     const width = Math.min(100, Math.round(columns * 0.48))
     const height = inner - 1
-    const roomy = needs.agents * 2 + needs.groups * 2
+    const roomy = Math.max(3, needs.agents * 2 + needs.groups * 2)
     const extras =
       height - roomy >= MIN_EXTRAS && needs.extras > 0 ? Math.min(needs.extras, height - roomy) : 0
     return {

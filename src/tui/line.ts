@@ -125,11 +125,13 @@ function applySgr(style: Style, parameters: string): Style {
   for (let i = 0; i < groups.length; i++) {
     const group = groups[i] ?? ''
     const code = Number.parseInt(group === '' ? '0' : group, 10)
-    if (code === 38 || code === 48) {
+    // 58, the colour of the underline, is read over: few terminals have it.
+    if (code === 38 || code === 48 || code === 58) {
       const rest = group.includes(':') ? colonColour(group) : groups.slice(i + 1)
       const colour = readColour(rest)
       if (!group.includes(':')) i += rest[0] === '5' ? 2 : rest[0] === '2' ? 4 : 0
-      if (colour !== undefined) next = { ...next, [code === 38 ? 'fg' : 'bg']: `${code};${colour}` }
+      if (colour !== undefined && code !== 58)
+        next = { ...next, [code === 38 ? 'fg' : 'bg']: `${code};${colour}` }
       continue
     }
     next = code === 4 && group === '4:0' ? { ...next, underline: false } : applyCode(next, code)

@@ -140,7 +140,11 @@ env = { A = "1" }
       '3: orchestration.role: no role "polcat", did you mean "polecat"?',
       '6: rigs.a.runtime: no runtime "nope"; known: opencode, custom',
     ])
-    expect(refuse('[rigs.Bad_Name]\npath = "relative"\n').lines).toHaveLength(2)
+    expect(refuse('[rigs.Bad_Name]\npath = "/a"\n[rigs.b]\npath = "relative"\nbranch = "-x"\n').lines).toEqual([
+      expect.stringMatching(/^1: rigs\.Bad_Name: /),
+      '4: rigs.b.path: must be an absolute path',
+      '5: rigs.b.branch: must be a branch name',
+    ])
   })
 
   it('is not fooled by names that every object has', () => {

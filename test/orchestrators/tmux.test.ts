@@ -333,6 +333,28 @@ describe('typing into tmux', () => {
     expect(harness.tmux('list-buffers')).toBe('')
   })
 
+  it('notices an Enter that was lost, also without a report from the program', async () => {
+    await using harness = await makeTmuxHarness()
+    const program = `
+      process.stdin.setRawMode(true)
+      let text = '', enters = 0
+      process.stdout.write('\\x1b[2J\\x1b[10;1H> ')
+      process.stdin.on('data', (chunk) => {
+        for (const c of String(chunk)) {
+          if (c !== '\\r') { text += c; process.stdout.write(c) }
+          else if (++enters === 2) process.stdout.write('\\x1b[2J\\x1b[1;1Htaken: ' + text)
+        }
+      })`
+    const runtime = harness.runtime({ command: ['node', '-e', program] })
+    await harness.orchestrator.spawn(harness.request(a, { runtime }))
+    await eventually('it is ready', async () => (await harness.orchestrator.output(a)).at(-1) === '>')
+    expect(await harness.orchestrator.send(a, 'knock knock')).toMatchObject({ kind: 'shown', attempts: 2 })
+    await eventually(
+      'it took it',
+      async () => (await harness.orchestrator.output(a)).at(-1) === 'taken: knock knock',
+    )
+  })
+
   it('presses Enter again while the text stays where it was', async () => {
     await using harness = await makeTmuxHarness()
     await harness.orchestrator.spawn(harness.request(a))
@@ -346,7 +368,7 @@ describe('typing into tmux', () => {
 
   it('presses Enter no more once the text left the input, for something else may ask by then', async () => {
     await using harness = await makeTmuxHarness()
-    const line = `: > "$GT_TEST_DIR/ready"; read -r line; printf '\033[2J\033[20;1H%s\nAllow? 1. Yes 2. No' "$line"; exec cat > /dev/null`
+    const line = `: > "$GT_TEST_DIR/ready"; read -r line; printf '\\033[2J\\033[20;1H%s\\nAllow? 1. Yes 2. No' "$line"; exec cat > /dev/null`
     await harness.orchestrator.spawn(harness.request(a, { runtime: sh(harness, line) }))
     await eventually('it is ready', () => existsSync(join(harness.folder(a), 'ready')))
     let asked = 0

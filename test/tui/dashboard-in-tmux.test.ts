@@ -15,7 +15,7 @@ test('in a real pane: draws, resizes, gives the terminal away whole, and restore
   timeout: 30_000,
 }, async () => {
   await using pane = await openPane()
-  const first = await pane.shows('q quit')
+  const first = await pane.shows('Agents (10)')
   expect(first).toContain('▌◐ waiting  proj/toast')
   expect(first).not.toContain('before the dashboard')
   expect(await pane.ask('#{alternate_on} #{cursor_flag}')).toBe('1 0')
