@@ -31,7 +31,7 @@ export function parseKnownFlags(command: Command, words: readonly string[]): Par
   }
   const declared = command.args ?? []
   if (
-    given.length > declared.length ||
+    (given.length > declared.length && declared.at(-1)?.many !== true) ||
     declared.some((argument, i) => argument.required && given[i] === undefined)
   )
     return undefined

@@ -11,6 +11,7 @@ export interface GitCall {
   env?: Record<string, string>
   /** `key=value`, for this call only. */
   config?: readonly string[]
+  /** Not empty: simple-git does not close the input then, and git would wait for ever. */
   input?: string | Buffer
   /** Kill git after this long without output. */
   silenceMs?: number
@@ -43,7 +44,7 @@ const LOCAL_SILENCE_MS = 30 * 60_000
 /** A transfer shows progress all the time, so five silent minutes mean that the other side is gone. */
 export const NETWORK_SILENCE_MS = 5 * 60_000
 /** How long a background process of git's (an ssh master, a credential cache) may hold on to stderr after git ended. */
-const HELD_STDERR_MS = 3000
+const HELD_STDERR_MS = 1000
 
 export function createGit(options: GitOptions): Git {
   const attempt = async (call: GitCall): Promise<GitResult & { tries: number }> => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { NotFoundError } from '../domain/errors.js'
 import type { Rig } from '../domain/rig.js'
 import type { Clock } from '../ports/clock.js'
@@ -75,7 +75,9 @@ export async function locateClone(
   git: Git,
   path: string,
 ): Promise<{ gitDir: string; top: string } | undefined> {
-  const cwd = nearestFolder(resolve(path))
+  const folder = nearestFolder(resolve(path))
+  // With safe.bareRepository=explicit git does not even look at the clone from inside its .git folder.
+  const cwd = basename(folder) === '.git' ? dirname(folder) : folder
   const asked = await git.attempt({
     cwd,
     args: [

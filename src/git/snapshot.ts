@@ -123,5 +123,7 @@ async function dropPromises(context: GitContext, staging: Staging): Promise<bool
 }
 
 async function emptyTree(context: GitContext, place: WorktreePlace): Promise<Sha> {
-  return (await context.git.run({ ...inWorktree(place), args: ['mktree'], input: '' })).trim()
+  return (
+    await context.git.run({ ...inWorktree(place), args: ['hash-object', '-t', 'tree', '-w', '/dev/null'] })
+  ).trim()
 }

@@ -153,6 +153,7 @@ async function importCommit(
       parts.push(Buffer.from(`M 100644 inline ${path}\ndata ${content.length}\n`), content, Buffer.from('\n'))
   }
   parts.push(Buffer.from('\nget-mark :1\ndone\n'))
+  context.settings.onStep('history:before-import')
   // Without --force fast-import refuses to move the ref unless its old value is an ancestor of the new one.
   const args = ['fast-import', '--quiet', '--date-format=raw']
   const result = await runGit({ ...place(context), args, input: Buffer.concat(parts) })

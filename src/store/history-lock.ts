@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from './segment-bytes.js'
 
 const POLL_MS = 25
-/** Longer than any commit of ours takes; after it we go on without the lock. */
-const PATIENCE_MS = 3000
+/** Many times what a commit takes; after it we go on without the lock. */
+const PATIENCE_MS = 1000
 /** Its holder was killed. */
 const STALE_MS = 60_000
 

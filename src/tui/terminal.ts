@@ -51,7 +51,12 @@ export function openTerminal(stdout: NodeJS.WriteStream): Terminal {
     isBehind = false
     paint()
   }
+  // A terminal moves and cuts its lines as it likes when its size changes: nothing of what was shown can be relied on.
+  const onResize = (): void => {
+    shown = []
+  }
   stdout.on('drain', onDrain)
+  stdout.on('resize', onResize)
   process.on('uncaughtExceptionMonitor', leave)
   process.on('exit', leave)
   enter()
@@ -75,6 +80,7 @@ export function openTerminal(stdout: NodeJS.WriteStream): Terminal {
     close: () => {
       leave()
       stdout.off('drain', onDrain)
+      stdout.off('resize', onResize)
       process.off('uncaughtExceptionMonitor', leave)
       process.off('exit', leave)
     },

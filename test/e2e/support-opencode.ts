@@ -173,3 +173,8 @@ export function pidsRunning(town: TestTown, text: string): number[] {
     .filter((one) => one.command.includes(text))
     .map((one) => one.pid)
 }
+
+/** Shells of bash tools that wait for a file (`waitForFile`). */
+export function toolsWaitingFor(town: TestTown, name: string): number[] {
+  return pidsRunning(town, `$GT_TOWN/${name}`)
+}

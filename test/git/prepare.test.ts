@@ -77,7 +77,7 @@ describe('prepare of a URL', () => {
     expect((await box.repositories.prepare(rigOf(url))).defaultBranch).toBe('Hauptzweig')
     inRemote('symbolic-ref', 'HEAD', 'refs/heads/unborn')
     await expect(box.repositories.prepare(rigOf(url))).rejects.toMatchObject({ code: 'no-default-branch' })
-    inRemote('branch', 'master')
+    inRemote('branch', 'master', 'Hauptzweig')
     expect((await box.repositories.prepare(rigOf(url))).defaultBranch).toBe('master')
     inRemote('branch', '-D', 'master', 'another')
     expect((await box.repositories.prepare(rigOf(url))).defaultBranch).toBe('Hauptzweig')

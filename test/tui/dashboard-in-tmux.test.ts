@@ -24,8 +24,8 @@ test('in a real pane: draws, resizes, gives the terminal away whole, and restore
   const wide = await pane.shows('┬─ proj/toast')
   expect(widest(wide.trimEnd().split('\n'))).toBe(160)
   await pane.tmux('resize-window', '-t', 'dash', '-x', '60', '-y', '16')
-  const narrow = await pane.shows((screen) => screen.includes('↓ 3') && !screen.includes('┬'))
-  expect(narrow.trimEnd().split('\n')).toHaveLength(16)
+  await pane.shows((screen) => /^gastown /.test(screen) && /\n↵ attach .* q quit\n$/.test(screen))
+  expect((await pane.shows('↓ 3')).split('\n')).toHaveLength(17)
 
   await pane.keys('Down', 'Space')
   await pane.shows('─ infra/dag ─')
@@ -49,11 +49,11 @@ test('in a real pane: draws, resizes, gives the terminal away whole, and restore
   await pane.shows('▌⟳ starting proj/cheedo')
 
   await pane.keys('q')
-  const after = await pane.shows('exit code 0')
+  const after = await pane.shows('modes: ')
   expect(after).toMatch(/^before the dashboard\n/)
   expect(after).toContain('left with quit')
   expect(after).not.toContain('Agents (10)')
-  expect(after).toMatch(/ icanon.* echo /)
+  expect(after).toMatch(/exit code 0\nmodes: icanon echo end\n/)
   expect(await pane.ask('#{alternate_on} #{cursor_flag} #{wrap_flag}')).toBe('0 1 1')
 })
 
@@ -70,7 +70,12 @@ async function openPane(): Promise<Pane> {
   await bundleHarness(dir)
   await writeFile(
     join(dir, 'run.sh'),
-    `echo 'before the dashboard'\n"${process.execPath}" "${dir}/harness.mjs"\necho "exit code $?"\necho " $(stty -a | tr ';\\n' '  ') "\nread wait\n`,
+    `echo 'before the dashboard'
+"${process.execPath}" "${dir}/harness.mjs"
+echo "exit code $?"
+echo "modes: $(stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(icanon|echo)' | tr '\\n' ' ')end"
+read wait
+`,
   )
   const env = { PATH: process.env.PATH, HOME: dir, TMPDIR: dir, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' }
   const tmux = async (...args: string[]) =>

@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/domain/errors.js'
 import { runDashboard } from '../../src/tui/run-dashboard.js'
 import { FakeTerminal, widest } from './fake-terminal.js'
 import { openDashboard } from './open-dashboard.js'
 import { agent, busyTown, merge, onBead, town } from './sample-town.js'
+
+// Every wait has its own, shorter deadline that prints the screen.
+vi.setConfig({ testTimeout: 20_000 })
 
 const ESC = '\u001b'
 const DOWN = '\u001b[B'

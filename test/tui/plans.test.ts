@@ -341,7 +341,8 @@ describe('the terminal', () => {
     const terminal = openTerminal(fake.stdout)
     terminal.show('one\ntwo')
     expect([fake.isAlternate, fake.lines[1]]).toEqual([true, 'two'])
-    process.emit('uncaughtExceptionMonitor', new Error('boom'), 'uncaughtException')
+    // The types know this event for listeners only.
+    ;(process as NodeJS.EventEmitter).emit('uncaughtExceptionMonitor', new Error('boom'))
     expect(fake.isAlternate).toBe(false)
     const written = fake.written
     terminal.show('three')

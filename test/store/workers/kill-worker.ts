@@ -1,0 +1,80 @@
+import { appendFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Op } from '../../../src/domain/record.js'
+import { openLedger } from '../../../src/store/open-ledger.js'
+import { encodeRecord } from '../../../src/store/record-line.js'
+import { readOrder } from './order.js'
+
+export interface KillOrder {
+  dir: string
+  /** Acknowledgements are appended here, one line each, after `transact` returned. */
+  acks: string
+  name: string
+  segmentLimitBytes: number
+  beads: number
+  /** Die at this step... */
+  step?: string
+  /** ...when it is reached for this time. */
+  occurrence?: number
+}
+
+/** What a worker was promised. */
+export type Ack = { kind: 'mail'; id: string } | { kind: 'claim'; id: string; gen: number; by: string }
+
+const order = readOrder<KillOrder>()
+let passes = 0
+const ledger = openLedger(order.dir, {
+  segmentLimitBytes: order.segmentLimitBytes,
+  onStep: (step) => {
+    if (step === order.step && ++passes === order.occurrence) die()
+  },
+})
+
+function die(): void {
+  if (Math.random() < 0.3) injectTorn()
+  process.kill(process.pid, 'SIGKILL')
+}
+
+/** What a writer leaves that a full disk or a power cut stopped in the middle of its line. */
+function injectTorn(): void {
+  const line = encodeRecord(`2026-11-20T09:00:00.000Z-0000-aaaaa-aaaaaa`, order.name, [
+    { o: 'ev', type: 'torn', data: { text: 'x'.repeat(Math.floor(Math.random() * 300)) } },
+  ])
+  const names = readdirSync(join(order.dir, 'log')).sort()
+  const newest = names.at(-1)
+  if (newest === undefined) return
+  appendFileSync(
+    join(order.dir, 'log', newest),
+    line.subarray(0, 1 + Math.floor(Math.random() * (line.length - 3))),
+  )
+}
+
+function acknowledge(ack: Ack): void {
+  appendFileSync(order.acks, `${JSON.stringify(ack)}\n`)
+}
+
+for (let turn = 0; ; turn++) {
+  const id = `mail-${order.name}-${process.pid}-${turn}`
+  const long = turn % 37 === 5 ? 'b'.repeat(70_000) : 'short'.repeat(turn % 60)
+  ledger.transact(order.name, () => ({
+    ops: [
+      { o: 'new', id, k: 'mail', f: { status: 'unread', body: long } },
+      { o: 'ev', type: 'mail.sent', data: { id } },
+    ],
+  }))
+  acknowledge({ kind: 'mail', id })
+
+  const bead = `bead-${Math.floor(Math.random() * order.beads)}`
+  const claim = ledger.transact(order.name, (view) => {
+    const gen = (view.get(bead)?.generation ?? 0) + 1
+    const ops: Op[] = [
+      { o: 'move', id: bead, gen, f: { status: 'hooked', assignee: `${order.name}-${process.pid}` } },
+      { o: 'ev', type: 'claimed', data: { bead, gen } },
+    ]
+    return { gen, ops }
+  })
+  acknowledge({ kind: 'claim', id: bead, gen: claim.gen, by: `${order.name}-${process.pid}` })
+
+  if (turn % 11 === 7) injectTorn()
+  if (turn % 5 === 3) ledger.compactCache(true)
+}
