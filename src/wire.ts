@@ -11,6 +11,7 @@ import type { Random } from './ports/clock.js'
 import type { Orchestrator } from './ports/orchestrator.js'
 import type { Repositories } from './ports/repositories.js'
 import { openLedger } from './store/open-ledger.js'
+import { writeAtomically } from './system/atomic-write.js'
 import { createHost } from './system/host.js'
 import { killHere } from './system/kill-here.js'
 import { randomBytes } from './system/random-bytes.js'
@@ -68,13 +69,33 @@ export async function openTown(around: Surroundings): Promise<Town> {
       return repositories
     },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
+    async watchConfig(onChange) {
+      const { watch } = await import('chokidar')
+      const watcher = watch(join(root, 'town.toml'), {
+        ignoreInitial: true,
+        awaitWriteFinish: { stabilityThreshold: 100 },
+      })
+      watcher.on('all', () => {
+        loadConfig(configSource)
+          .then((fresh) => {
+            town.config = fresh
+            delete town.configProblem
+          })
+          .catch((error: unknown) => {
+            town.configProblem = error instanceof Error ? error.message : String(error)
+          })
+          .finally(onChange)
+      })
+      return () => watcher.close()
+    },
     async editConfig(change) {
       const file = join(root, 'town.toml')
       const locked = await host.withLock('town-toml', 10_000, async () => {
         const before = readFileSync(file, 'utf8')
         const after = change(before)
         await checkConfig(configSource, after)
-        host.writeFile(file, after)
+        const temporary = `${file}.${host.processToken.replace(':', '-')}`
+        writeAtomically(file, after, { temporary, mode: 0o644 })
         town.config = await loadConfig(configSource)
       })
       if (locked.kind === 'busy') {

@@ -33,7 +33,12 @@ function planOps(town: Town, session: Entity | undefined, reports: readonly Repo
   let fields: Fields = {}
   let cost = session === undefined ? 0 : (number(session, 'cost_usd') ?? 0)
   let tokens = session === undefined ? 0 : (number(session, 'tokens') ?? 0)
+  const counted = countedMessages(session)
   for (const report of reports) {
+    const message = report.type === 'usage' ? report.data.messageID : undefined
+    // A batch that was retried after a time-out must not cost twice.
+    if (typeof message === 'string' && counted.includes(message)) continue
+    if (typeof message === 'string') counted.push(message)
     const plan = planReport(report, now)
     fields = { ...fields, ...plan.fields }
     cost += plan.costUsd
@@ -47,9 +52,18 @@ function planOps(town: Town, session: Entity | undefined, reports: readonly Repo
   if (session === undefined) return ops
   if (cost !== (number(session, 'cost_usd') ?? 0)) fields.cost_usd = Math.round(cost * 1e6) / 1e6
   if (tokens !== (number(session, 'tokens') ?? 0)) fields.tokens = tokens
+  if (counted.length > countedMessages(session).length) fields.counted = counted.slice(-MAX_COUNTED)
   if (session.fields.heard_at === undefined) fields.heard_at = now
   if (Object.keys(fields).length > 0) ops.unshift({ o: 'set', id: session.id, f: fields })
   return ops
+}
+
+/** As many as one batch may hold and be sent again. */
+const MAX_COUNTED = 40
+
+function countedMessages(session: Entity | undefined): Json[] {
+  const counted = session?.fields.counted
+  return Array.isArray(counted) ? [...counted] : []
 }
 
 function parseReport(line: string, index: number): Report {

@@ -102,6 +102,8 @@ export function composeTownView(
     if (!agents.some((agent) => agent.id === id))
       problems.push(`session ${id} runs, but no agent of that name is recorded`)
   }
+  if (town.configProblem !== undefined)
+    problems.push(`the old configuration is in use: ${town.configProblem}`)
   problems.push(...storeProblems(view), ...pluginProblems(town, view), ...queueProblems(merges))
   const count = (status: string) => view.count({ kind: 'bead', status })
   return {

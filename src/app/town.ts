@@ -27,6 +27,10 @@ export interface Town {
    * `config` is the new one when it returns.
    */
   editConfig(change: (text: string) => string): Promise<void>
+  /** Follows town.toml: reloads it when it changes, then calls back. A broken one is kept out, and said in `configProblem`. */
+  watchConfig(onChange: () => void): Promise<() => Promise<void>>
+  /** Why the town.toml on disk is not the configuration in use. */
+  configProblem?: string
   /** Puts a runtime's own files in place (plugin, config folder) and returns their places for its environment. */
   prepareRuntime(runtime: Runtime): Promise<Record<string, string>>
   /** Name of the step just done; a test may end the process here. */

@@ -32,7 +32,8 @@ export async function wakeAgent(
       if (runtime.hooks !== 'plugin') await orchestrator.send(agent.id, `${what}. Run \`gt mail check\`.`)
       return
     }
-    if (live.kind !== 'stopped' || options.restart !== true) return
+    // What a person stopped stays stopped; the mail waits.
+    if (live.kind !== 'stopped' || options.restart !== true || session?.reported === 'stopped') return
     await resumeForWork(town, agentKey, `${live.why}`, log)
   } catch (error) {
     log(

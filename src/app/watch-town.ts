@@ -13,26 +13,43 @@ export async function watchTown(
 ): Promise<void> {
   let reading = false
   let again = false
+  let last: TownView | undefined
   const refresh = async (): Promise<void> => {
     if (reading) {
       again = true
       return
     }
     reading = true
-    do {
-      again = false
-      const view = await readTownView(town)
-      if (!signal.aborted) onView(view)
-      if (again) await town.clock.sleep(FOLD_MS, signal).catch(() => {})
-    } while (again && !signal.aborted)
-    reading = false
+    try {
+      do {
+        again = false
+        last = await readOrComplain(town, last)
+        if (!signal.aborted) onView(last)
+        if (again) await town.clock.sleep(FOLD_MS, signal).catch(() => {})
+      } while (again && !signal.aborted)
+    } finally {
+      reading = false
+    }
   }
   const unwatch = town.ledger.watch(() => void refresh())
+  const unwatchConfig = await town.watchConfig(() => void refresh())
   try {
     await refresh()
     await followSessions(town, signal, () => void refresh())
   } finally {
     unwatch()
+    await unwatchConfig()
+  }
+}
+
+/** A store that cannot be read for a moment must not end the watching: the last view stays, with what is wrong. */
+async function readOrComplain(town: Town, last: TownView | undefined): Promise<TownView> {
+  try {
+    return await readTownView(town)
+  } catch (error) {
+    if (!last) throw error
+    const problem = `what is shown is old: ${error instanceof Error ? error.message : String(error)}`
+    return { ...last, problems: [problem] }
   }
 }
 

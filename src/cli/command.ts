@@ -70,6 +70,8 @@ export interface CliContext {
   color: boolean
   /** The town this command is about; opened once. @throws NotFoundError code `no-town` */
   town(): Promise<Town>
+  /** Leaves the store in order, when a town was opened at all. */
+  afterwards(): Promise<void>
   /** Folder given with --town, or undefined. */
   townOption?: string
   /** A remark for people, on stderr; silent with --quiet. */

@@ -1,3 +1,4 @@
+import { keepHouse } from '../app/keep-house.js'
 import type { Town } from '../app/town.js'
 import type { CliContext, Io, OptionValues, Output } from './command.js'
 
@@ -32,6 +33,9 @@ export function makeContext(io: Io, options: OptionValues, openTown: OpenTown): 
         ...(townOption === undefined ? {} : { town: townOption }),
       })
       return town
+    },
+    afterwards: async () => {
+      if (town) await keepHouse(await town)
     },
     note: (line) => {
       if (!quiet) io.stderr.write(`${line}\n`)

@@ -30,16 +30,21 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
     watch(onView) {
       const stopped = new AbortController()
       void watchTown(town, stopped.signal, (view) => {
-        void kickMergeQueue(town)
+        if (view.queue.length > 0 && town.host.isDue('merge-kick', KICK_PERIOD_MS)) void kickMergeQueue(town)
         onView(view)
-      })
+      }).catch((error: unknown) => context.note(`the town cannot be watched: ${String(error)}`))
       return () => stopped.abort()
     },
     preview: async (agent, lines) => {
       const orchestrator = await town.orchestrator()
       const id = agent as Parameters<typeof orchestrator.output>[0]
       try {
-        return (await orchestrator.output(id, { escapes: true })).slice(-lines)
+        return (
+          await orchestrator.output(id, {
+            escapes: true,
+            ...(lines > SCREEN_ROWS ? { scrollbackLines: lines - SCREEN_ROWS } : {}),
+          })
+        ).slice(-lines)
       } catch {
         return (await peekAgent(town, agent, 0)).lines.slice(-lines)
       }
@@ -77,6 +82,12 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
     },
   }
 }
+
+/** An open dashboard sets a queue going whose worker died; a worker that just starts gets this long to say so. */
+const KICK_PERIOD_MS = 2_000
+
+/** Rows of a session's screen unless somebody resized it; a longer preview takes the rest from its history. */
+const SCREEN_ROWS = 48
 
 /** Words as a person types them into one line: quotes keep a sentence together. */
 export function splitWords(line: string): string[] {

@@ -90,20 +90,18 @@ export function findCycle(
   blocker: string,
   blockersOf: (key: string) => readonly string[],
 ): string[] | undefined {
-  const path: string[] = []
-  const seen = new Set<string>()
-  const reaches = (key: string): boolean => {
-    if (key === bead) return true
-    if (seen.has(key)) return false
-    seen.add(key)
-    for (const next of blockersOf(key)) {
-      if (reaches(next)) {
-        path.unshift(next)
-        return true
-      }
-    }
-    return false
+  // A loop and not a recursion: chains of dependencies may be longer than the stack is deep.
+  const reachedFrom = new Map<string, string | undefined>([[blocker, undefined]])
+  for (const key of reachedFrom.keys()) {
+    if (key === bead) return [bead, ...pathBack(reachedFrom, bead)]
+    for (const next of blockersOf(key)) if (!reachedFrom.has(next)) reachedFrom.set(next, key)
   }
-  if (!reaches(blocker)) return undefined
-  return blocker === bead ? [bead, bead] : [bead, blocker, ...path]
+  return undefined
+}
+
+/** From where the search began to `end`. */
+function pathBack(reachedFrom: ReadonlyMap<string, string | undefined>, end: string): string[] {
+  const path: string[] = []
+  for (let key: string | undefined = end; key !== undefined; key = reachedFrom.get(key)) path.unshift(key)
+  return path
 }

@@ -23,11 +23,14 @@ export interface PrimeMaterial {
  */
 export function composePrime(material: PrimeMaterial, limitBytes: number): string {
   // Free text gets less and less room until the whole fits; the frame itself is far below the limit.
-  for (const room of [3_000, 2_000, 1_200, 600, 200]) {
+  for (const room of [3_000, 2_000, 1_200, 600, 200, 0]) {
     const text = compose(material, room)
     if (byteLength(text) <= limitBytes) return text
   }
-  return clip(compose(material, 0), limitBytes)
+  // A role of the user's own may be longer than all the rest together: the commands at the end are not cut for it.
+  const frame = byteLength(compose({ ...material, roleText: '' }, 0))
+  const roleText = clip(material.roleText.trim(), Math.max(0, limitBytes - frame - 2))
+  return clip(compose({ ...material, roleText }, 0), limitBytes)
 }
 
 function compose(material: PrimeMaterial, room: number): string {
@@ -47,6 +50,9 @@ function compose(material: PrimeMaterial, room: number): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
+/** Enough to know what to look at; `gt bead show` names all. */
+const MAX_BLOCKERS = 5
+
 function workSection({ agent, bead, blockers, comments, target }: PrimeMaterial, room: number): string {
   if (!bead) return '## Your hook is empty\nThere is no work for you now. Check mail; otherwise stop.'
   const lines = [`## Your bead: ${bead.shownId} · ${clip(bead.title, 300)}`]
@@ -54,7 +60,11 @@ function workSection({ agent, bead, blockers, comments, target }: PrimeMaterial,
     `status ${bead.status} · priority ${bead.priority} · branch ${agent.branch ?? '?'} (lands on ${target})`,
   )
   if (bead.description !== '') lines.push('', clip(bead.description, room, `gt bead show ${bead.shownId}`))
-  if (blockers.length > 0) lines.push('', `Waits for: ${blockers.map((b) => b.shownId).join(', ')}`)
+  if (blockers.length > 0) {
+    const more = blockers.length > MAX_BLOCKERS ? ` and ${blockers.length - MAX_BLOCKERS} more` : ''
+    const first = blockers.slice(0, MAX_BLOCKERS).map((blocker) => blocker.shownId)
+    lines.push('', `Waits for: ${first.join(', ')}${more}`)
+  }
   const recent = comments.slice(-3)
   if (recent.length > 0) {
     lines.push('', 'Comments:')
@@ -73,7 +83,7 @@ function mergeSection({ lastMerge, bead }: PrimeMaterial, room: number): string 
   if (!lastMerge || !bead) return ''
   if (lastMerge.status === 'returned') {
     const evidence = clip(lastMerge.evidence ?? '', Math.floor(room / 2), `gt mq show ${lastMerge.shownId}`)
-    return `## The merge queue sent your work back: ${lastMerge.reason ?? ''}\n${evidence}`
+    return `## The merge queue sent your work back: ${clip(lastMerge.reason ?? '', 300)}\n${evidence}`
   }
   if (bead.status === 'in_review')
     return '## Your commits are in the merge queue. There is nothing to do until you hear from it.'

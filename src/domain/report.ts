@@ -18,6 +18,8 @@ export interface ReportPlan {
 
 /** A provider that says "come back later than this" has parked the agent; shorter waits are part of working. */
 const LIMITED_AFTER_MS = 60_000
+/** A Date holds nothing later (ECMAScript, time range). */
+const LATEST_DATE_MS = 8.64e15
 
 /** What a report means for its session. */
 export function planReport(report: Report, now: string): ReportPlan {
@@ -45,7 +47,7 @@ export function planReport(report: Report, now: string): ReportPlan {
       break
     case 'session.retry': {
       const next = Number(report.data.next)
-      const far = Number.isFinite(next) && next - Date.parse(now) > LIMITED_AFTER_MS
+      const far = next - Date.parse(now) > LIMITED_AFTER_MS && next <= LATEST_DATE_MS
       enter(
         far ? 'limited' : 'working',
         far

@@ -100,7 +100,7 @@ function fillGroup(group: readonly string[], values: Record<string, string | und
 export function fillText(text: string, values: Record<string, string | undefined>): string | undefined {
   let missing = false
   const filled = text.replace(/\{([a-z_]+)\}/g, (whole, name: string) => {
-    if (!(name in values)) return whole
+    if (!Object.hasOwn(values, name)) return whole
     const value = values[name]
     if (value === undefined) missing = true
     return value ?? ''

@@ -6,7 +6,7 @@ import type { Rig } from '../domain/rig.js'
 import type { Sha } from '../ports/repositories.js'
 import type { GitResult } from './git-command.js'
 import { gitFailure } from './git-failure.js'
-import { checkBranch, checkSha, shortHash } from './names.js'
+import { checkBranch, checkSha, quoted, shortHash } from './names.js'
 import { at, type GitContext, openRepository, type Repository } from './repository.js'
 import {
   branchOf,
@@ -42,6 +42,7 @@ export async function addWorktree(
       existsSync(path) || begun !== undefined
         ? await takeUp(repository, { ...request, path }, begun)
         : undefined
+    const isNew = place === undefined
     if (place === undefined) {
       await mkdir(dirname(path), { recursive: true })
       await writeFile(note, `${request.branch}\n${request.base}\n`)
@@ -50,9 +51,13 @@ export async function addWorktree(
       place = await register(context, repository, { request: { ...request, path }, begun, note })
       context.onStep('worktree-registered')
     }
-    await fillWorktree(context, place)
+    // Without a note of ours a missing index is the agent's doing, and a reset would cost its work.
+    const mayFill =
+      isNew || begun !== undefined || (await readdir(place.path)).every((name) => name === '.git')
+    if (mayFill) await fillWorktree(context, place)
     context.onStep('worktree-filled')
     await rm(note, { force: true })
+    if (isNew) return { head: request.base }
     const head = await context.git.run({ ...inWorktree(place), args: ['rev-parse', 'HEAD'] })
     return { head: head.trim() }
   })
@@ -129,7 +134,7 @@ async function register(
     if (!isTaken(result)) throw gitFailure(call, result)
     throw new ConflictError(`branch ${branch} exists already in ${repository.top}`, {
       code: 'branch-exists',
-      hint: `git -C ${repository.top} branch -m ${branch} <new name>`,
+      hint: `git -C ${quoted(repository.top)} branch -m ${branch} <new name>`,
       details: { branch, git: result.stderr.trim() },
     })
   })

@@ -160,6 +160,7 @@ const QUIET_REPLAY = [
   'rebase.missingCommitsCheck=ignore',
   'rebase.stat=false',
   'rerere.enabled=false',
+  'notes.rewrite.rebase=false',
   'merge.autoStash=false',
   'merge.verifySignatures=false',
   'merge.log=false',

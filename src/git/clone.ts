@@ -6,7 +6,7 @@ import type { RigSource } from '../domain/rig.js'
 import type { Sha } from '../ports/repositories.js'
 import { NETWORK_SILENCE_MS } from './git-command.js'
 import { withoutSecrets } from './git-failure.js'
-import { shortHash } from './names.js'
+import { quoted, shortHash } from './names.js'
 import { FETCH } from './remote.js'
 import { at, bareDirectory, type GitContext, locateClone } from './repository.js'
 
@@ -29,7 +29,9 @@ async function preparePath(context: GitContext, path: string): Promise<Prepared>
   if (!existsSync(path) || found === undefined) {
     throw new UsageError(existsSync(path) ? `${path} is not a git repository` : `no such folder: ${path}`, {
       code: 'not-a-repository',
-      hint: existsSync(path) ? `git init ${path}` : 'give the path of a clone, or the URL of a repository',
+      hint: existsSync(path)
+        ? `git init ${quoted(path)}`
+        : 'give the path of a clone, or the URL of a repository',
       details: { path },
     })
   }
@@ -45,7 +47,7 @@ async function preparePath(context: GitContext, path: string): Promise<Prepared>
   const wanted = [head.stdout.trim(), remoteHead.stdout.trim().replace(/^origin\//, '')]
   return chooseDefault(refs, wanted, {
     what: found.top,
-    commitHint: `git -C ${found.top} commit --allow-empty -m "first commit"`,
+    commitHint: `git -C ${quoted(found.top)} commit --allow-empty -m "first commit"`,
   })
 }
 

@@ -89,6 +89,7 @@ function createContext(options: RepositoriesOptions): GitContext {
       return mine
     },
     limitCheckouts: limitConcurrency(cores),
+    clones: new Map(),
     checkoutWorkers: Math.min(MAX_CHECKOUT_WORKERS, cores),
   }
 }

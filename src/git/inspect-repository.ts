@@ -15,12 +15,12 @@ export async function findClone(
 }
 
 export async function isTracked(context: GitContext, path: string, file: string): Promise<boolean> {
-  const result = await context.git.attempt({
+  const out = await context.git.run({
     cwd: path,
     env: { GIT_LITERAL_PATHSPECS: '1' },
-    args: ['ls-files', '--error-unmatch', '--', file],
+    args: ['ls-files', '-z', '--', file],
   })
-  return result.exitCode === 0
+  return out !== ''
 }
 
 /**

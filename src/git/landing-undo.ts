@@ -30,11 +30,10 @@ export async function takeBack(
     const next = await compare(context, checkout, { commit: intent.to, index: join(folder, 'next') })
     const restored: string[] = []
     for (const path of changed.filter((name) => !theirs.has(name) && !old.holds(name))) {
-      if (
+      const isOurs =
         next.holds(path) ||
-        (await isBeginning(context, checkout, { path, commit: intent.to, known: next.has(path) }))
-      )
-        restored.push(path)
+        (next.has(path) && (await isBeginning(context, checkout, { path, commit: intent.to })))
+      if (isOurs) restored.push(path)
     }
     await removeAll(checkout.path, restored)
     // A folder that still stands holds files of the user.
@@ -101,9 +100,8 @@ async function compare(
 async function isBeginning(
   context: GitContext,
   checkout: Checkout,
-  file: { path: string; commit: Sha; known: boolean },
+  file: { path: string; commit: Sha },
 ): Promise<boolean> {
-  if (!file.known) return false
   const facts = factsOf(join(checkout.path, file.path))
   // Git unlinks a file before it writes the new one.
   if (facts === undefined) return true

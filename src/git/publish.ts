@@ -2,7 +2,7 @@ import { ConflictError, OperationError } from '../domain/errors.js'
 import type { Rig } from '../domain/rig.js'
 import type { Sha } from '../ports/repositories.js'
 import { withoutSecrets } from './git-failure.js'
-import { checkBranch, checkSha } from './names.js'
+import { checkBranch, checkSha, quoted } from './names.js'
 import { askRemote, findRef, isAncestor, pushBranch } from './remote.js'
 import { at, type GitContext, openRepository, type Repository } from './repository.js'
 
@@ -158,7 +158,7 @@ async function checkNotInUse(context: GitContext, repository: Repository, branch
   const path = /worktree ([^\0]*)/.exec(holder)?.[1]
   throw new ConflictError(`branch ${branch} is checked out at ${path}`, {
     code: 'branch-in-use',
-    hint: `git worktree remove ${path}`,
+    hint: `git worktree remove ${quoted(path ?? '')}`,
     details: { branch, path },
   })
 }

@@ -5,7 +5,7 @@ import { ConflictError } from '../domain/errors.js'
 import { printable } from '../domain/ids.js'
 import type { Rig } from '../domain/rig.js'
 import type { Salvage, Sha } from '../ports/repositories.js'
-import { shortHash } from './names.js'
+import { quoted, shortHash } from './names.js'
 import { at, type GitContext, openRepository, type Repository } from './repository.js'
 import { takeSnapshot } from './snapshot.js'
 import {
@@ -112,7 +112,7 @@ async function checkUnlocked(place: WorktreePlace): Promise<void> {
   if (why === 'initializing') return
   throw new ConflictError(`${place.path} is locked${why === '' ? '' : `: ${why}`}`, {
     code: 'worktree-locked',
-    hint: `git worktree unlock ${place.path}`,
+    hint: `git worktree unlock ${quoted(place.path)}`,
     details: { path: place.path },
   })
 }

@@ -22,6 +22,8 @@ export interface GitContext {
   /** Few checkouts at a time: more than the machine has cores gains nothing. */
   limitCheckouts<T>(fn: () => Promise<T>): Promise<T>
   checkoutWorkers: number
+  /** Clones found before, by the path they were asked for. */
+  clones: Map<string, { gitDir: string; top: string }>
 }
 
 /** The repository that holds the refs of a rig. */
@@ -41,7 +43,7 @@ export function bareDirectory(townRoot: string, rigName: string): string {
 
 /** @throws NotFoundError when the clone is gone or was never made */
 export async function openRepository(
-  context: Pick<GitContext, 'git' | 'townRoot'>,
+  context: Pick<GitContext, 'git' | 'townRoot' | 'clones'>,
   rig: Rig,
 ): Promise<Repository> {
   if (rig.source.kind === 'url') {
@@ -55,7 +57,7 @@ export async function openRepository(
     const real = await realpath(gitDir)
     return { gitDir: real, top: real, targetRef: `refs/remotes/origin/${rig.branch}`, isRemote: true }
   }
-  const found = await locateClone(context.git, rig.source.path)
+  const found = await knownClone(context, rig.source.path)
   if (found === undefined) {
     throw new NotFoundError(`rig ${rig.name}: there is no git repository at ${rig.source.path}`, {
       code: 'repository-not-found',
@@ -63,6 +65,18 @@ export async function openRepository(
     })
   }
   return { ...found, targetRef: `refs/heads/${rig.branch}`, isRemote: false }
+}
+
+async function knownClone(
+  context: Pick<GitContext, 'git' | 'clones'>,
+  path: string,
+): Promise<{ gitDir: string; top: string } | undefined> {
+  const known = context.clones.get(path)
+  if (known !== undefined && existsSync(path) && existsSync(join(known.gitDir, 'HEAD'))) return known
+  const found = await locateClone(context.git, path)
+  if (found === undefined) context.clones.delete(path)
+  else context.clones.set(path, found)
+  return found
 }
 
 /** Runs at the repository itself, not in any worktree. GIT_DIR is set because safe.bareRepository may forbid finding it. */

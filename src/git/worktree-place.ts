@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { NotFoundError } from '../domain/errors.js'
+import { quoted } from './names.js'
 import type { Repository } from './repository.js'
 
 /** A worktree as its administrative folder knows it: true even when an agent deleted or replaced the `.git` file. */
@@ -40,7 +41,7 @@ export async function getWorktree(repository: Repository, path: string): Promise
   if (found !== undefined) return found
   throw new NotFoundError(`there is no worktree of ${repository.top} at ${path}`, {
     code: 'worktree-not-found',
-    hint: `git -C ${repository.top} worktree list`,
+    hint: `git -C ${quoted(repository.top)} worktree list`,
     details: { path },
   })
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { NotFoundError } from '../domain/errors.js'
 import type { Rig } from '../domain/rig.js'
 import type { Sha, WorktreeState } from '../ports/repositories.js'
-import { ABSENT, checkSha } from './names.js'
+import { ABSENT, checkSha, quoted } from './names.js'
 import { type GitContext, openRepository } from './repository.js'
 import { getWorktree, inWorktree, operationIn } from './worktree-place.js'
 
@@ -18,7 +18,7 @@ export async function worktreeState(
   if (!existsSync(place.path)) {
     throw new NotFoundError(`the folder of the worktree is gone: ${place.path}`, {
       code: 'worktree-not-found',
-      hint: `git -C ${repository.top} worktree list`,
+      hint: `git -C ${quoted(repository.top)} worktree list`,
       details: { path: place.path, adminDir: place.adminDir },
     })
   }

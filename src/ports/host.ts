@@ -16,6 +16,8 @@ export interface Host {
     waitMs: number,
     work: () => Promise<T>,
   ): Promise<{ kind: 'done'; value: T } | { kind: 'busy'; by: string }>
+  /** True for one caller per period, of all processes of this town (nearly: a tie is harmless to whom this matters). */
+  isDue(name: string, periodMs: number): boolean
   writeFile(path: string, text: string): void
   /** undefined when absent */
   readFile(path: string): string | undefined

@@ -15,6 +15,7 @@ import {
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { TimeoutError } from '../domain/errors.js'
 import type { Host, ShellRequest, ShellResult } from '../ports/host.js'
+import type { LockHolder } from './file-lock.js'
 import { isAlive, processStart } from './process-table.js'
 
 export interface HostOptions {
@@ -76,8 +77,19 @@ export function createHost(options: HostOptions): Host {
         return { kind: 'done', value }
       } catch (error) {
         if (entered || !(error instanceof TimeoutError)) throw error
-        return { kind: 'busy', by: String(error.details.holder ?? 'another process') }
+        return { kind: 'busy', by: holderOf(error) }
       }
+    },
+    isDue(name, periodMs) {
+      const path = join(options.runDir, 'due', name)
+      const last = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+      // A mark from the future is that of a clock that was set back since.
+      if (Math.abs(Date.now() - last) < periodMs) return false
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      writeFileSync(path, '')
+      const now = new Date()
+      utimesSync(path, now, now)
+      return true
     },
     writeFile(path, text) {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -105,6 +117,11 @@ export function createHost(options: HostOptions): Host {
       }
     },
   }
+}
+
+function holderOf(error: TimeoutError): string {
+  const { holder } = error.details as { holder?: LockHolder }
+  return holder === undefined ? 'another process' : `process ${holder.pid}`
 }
 
 function withoutIdentity(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {

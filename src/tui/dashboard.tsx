@@ -3,10 +3,11 @@ import { useCallback, useLayoutEffect, useMemo } from 'react'
 import type { AgentView, TownView } from '../app/town-view.js'
 import { wrapCells } from './cells.js'
 import { previewLines } from './components/agent-panel.js'
-import { BottomLine, bottomLines, type Hints } from './components/bottom-line.js'
+import { BottomLine, bottomLines } from './components/bottom-line.js'
 import { Lines } from './components/lines.js'
 import type { DashboardSource } from './dashboard-source.js'
 import { filterAgents, groupAgents } from './group-agents.js'
+import { hintsFor } from './hints.js'
 import { useAgentFacts } from './hooks/use-agent-facts.js'
 import { useAttach } from './hooks/use-attach.js'
 import { useDashboard } from './hooks/use-dashboard.js'
@@ -15,15 +16,13 @@ import { useNow } from './hooks/use-now.js'
 import { type PreviewWish, usePreview } from './hooks/use-preview.js'
 import { useTerminalSize } from './hooks/use-terminal-size.js'
 import { useTownView } from './hooks/use-town-view.js'
-import { MIN_SIZE, planTown, type Size, type TownLayout } from './layout.js'
+import { MIN_SIZE, planTown, type Size } from './layout.js'
 import { type Line, span } from './line.js'
 import { sanitise } from './sanitise.js'
-import { ConvoysScreen } from './screens/convoys-screen.js'
 import { helpLines } from './screens/help-lines.js'
-import { PEEK_CHROME, PeekScreen } from './screens/peek-screen.js'
-import { QueueScreen, queueEntries } from './screens/queue-screen.js'
-import { TextScreen } from './screens/text-screen.js'
-import { TownScreen } from './screens/town-screen.js'
+import { PEEK_CHROME } from './screens/peek-screen.js'
+import { queueEntries } from './screens/queue-screen.js'
+import { ScreenOf } from './screens/screen-of.js'
 import type { Terminal } from './terminal.js'
 import { DIM, type Theme } from './theme.js'
 import type { Screen, Surroundings, UiState } from './ui-state.js'
@@ -105,64 +104,6 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
       />
     </Box>
   )
-}
-
-interface ScreenOfProps {
-  view: TownView
-  state: UiState
-  agents: readonly AgentView[]
-  shown: readonly AgentView[]
-  selected: AgentView | undefined
-  facts: ReturnType<typeof useAgentFacts>
-  /** Screen of the agent that is looked at. */
-  screen: readonly Line[]
-  layout: TownLayout
-  /** Of a screen that is only text. */
-  lines: readonly Line[]
-  width: number
-  height: number
-  now: number
-  theme: Theme
-}
-
-function ScreenOf({ state, agents, screen: agentScreen, lines, ...props }: ScreenOfProps) {
-  const { screen } = state
-  const { view, facts, width, height, now, theme } = props
-  switch (screen.kind) {
-    case 'town':
-      return <TownScreen {...props} filter={state.filter} screen={agentScreen} />
-    case 'peek': {
-      const agent = agents.find(({ id }) => id === screen.agent)
-      const shared = {
-        agentId: screen.agent,
-        diff: facts.get(screen.agent)?.diff,
-        up: screen.up,
-        width,
-        height,
-        theme,
-      }
-      return <PeekScreen agent={agent} lines={agentScreen} {...shared} />
-    }
-    case 'queue':
-      return <QueueScreen view={view} at={screen.at} now={now} width={width} height={height} theme={theme} />
-    case 'convoys':
-      return <ConvoysScreen view={view} at={screen.at} width={width} height={height} theme={theme} />
-    case 'problems':
-      return (
-        <TextScreen
-          title={`Problems (${view.problems.length})`}
-          lines={lines}
-          top={screen.top}
-          width={width}
-          height={height}
-          theme={theme}
-        />
-      )
-    case 'help':
-      return (
-        <TextScreen title="Help" lines={lines} top={screen.top} width={width} height={height} theme={theme} />
-      )
-  }
 }
 
 function TooSmall({ size, theme }: { size: Size; theme: Theme }) {
@@ -248,51 +189,5 @@ function whatIsAround({ view, shown, page, scrollable }: Frame): Surroundings {
     hasProblems: view.problems.length > 0,
     page,
     scrollable,
-  }
-}
-
-const BACK_HINTS: Hints = [
-  ['j/k', 'move'],
-  ['?', 'help'],
-  ['q', 'back'],
-]
-
-function hintsFor(screen: Screen, theme: Theme): Hints {
-  const { enter } = theme.glyphs
-  switch (screen.kind) {
-    case 'town':
-      return [
-        [enter, 'attach'],
-        ['Space', 'peek'],
-        ['i', 'reply'],
-        ['n', 'new'],
-        ['m', 'queue'],
-        ['c', 'convoys'],
-        ['/', 'filter'],
-        ['D', 'stop'],
-        ['?', 'help'],
-        ['q', 'quit'],
-      ]
-    case 'peek':
-      return [
-        ['j/k', 'scroll'],
-        ['G', 'newest'],
-        ['i', 'reply'],
-        [enter, 'attach'],
-        ['D', 'stop'],
-        ['?', 'help'],
-        ['q', 'back'],
-      ]
-    case 'queue':
-      return [['j/k', 'move'], ['r', 'retry'], ...BACK_HINTS.slice(1)]
-    case 'convoys':
-    case 'problems':
-      return BACK_HINTS
-    case 'help':
-      return [
-        ['j/k', 'scroll'],
-        ['q', 'back'],
-        ['Ctrl-c', 'quit'],
-      ]
   }
 }

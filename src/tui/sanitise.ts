@@ -29,7 +29,7 @@ export function stripEscapes(text: string): string {
 /**
  * Terminals count these differently or reorder the row by them: format characters (bidi controls, zero-width joiners),
  * variation selectors, skin tones, keycaps, unassigned code points, conjoining jamo that NFC left over. An emoji
- * sequence falls apart into its plain emoji. Stacks of combining marks are cut to two.
+ * sequence falls apart into its plain emoji, Thai and Lao AM into its two halves. Stacks of combining marks are cut to two.
  */
 export function dropUncertain(text: string): string {
   if (PLAIN.test(text)) return text
@@ -41,6 +41,8 @@ export function dropUncertain(text: string): string {
       '',
     )
     .replace(/\p{Regional_Indicator}/gu, regionalLetter)
+    .replaceAll('\u0e33', '\u0e4d\u0e32')
+    .replaceAll('\u0eb3', '\u0ecd\u0eb2')
     .replace(/\p{Cn}/gu, '\ufffd')
     .replace(/(\p{Mn}{2})\p{Mn}+/gu, '$1')
     .replace(/^\p{Mn}+/u, '')

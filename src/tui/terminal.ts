@@ -1,6 +1,7 @@
 // Only `bin.ts` touches `process`; the two listeners here are the exception, because a crash anywhere in the program must
 // give the terminal back before Node prints the error, and only while a dashboard is open.
 import process from 'node:process'
+import { cellWidth } from './cells.js'
 
 /** The whole screen, ours from `openTerminal` to `close`. */
 export interface Terminal {
@@ -92,8 +93,30 @@ export function lineChanges(before: readonly string[], now: readonly string[]): 
   let out = ''
   for (const [index, line] of now.entries()) {
     // Erasing first: after a line that fills the width, erasing to the end would take its last cell.
-    if (line !== before[index]) out += `\u001b[${index + 1};1H\u001b[0m\u001b[2K${line}\u001b[0m`
+    if (line !== before[index]) out += `\u001b[${index + 1};1H\u001b[0m\u001b[2K${anchored(line)}\u001b[0m`
   }
   for (let row = now.length; row < before.length; row++) out += `\u001b[${row + 1};1H\u001b[2K`
   return out
 }
+
+/**
+ * Says after every run of characters whose width terminals may see differently (scripts, emoji) in which column the line
+ * goes on, so that a disagreement stays within that run and never shifts a border.
+ */
+export function anchored(line: string): string {
+  if (!UNCERTAIN.test(line)) return line
+  let out = ''
+  let column = 1
+  for (const [piece, code, certain] of line.matchAll(PIECES)) {
+    out += piece
+    if (code !== undefined) continue
+    column += cellWidth(piece)
+    if (certain === undefined) out += `\u001b[${column}G`
+  }
+  return out
+}
+
+/** ASCII, box drawing, blocks and those of our glyphs that are one cell in every font and terminal. */
+const UNCERTAIN = /[^\u001b\x20-\x7e\u2500-\u259f…·−✓✕❯↑↓→]/u
+const PIECES =
+  /(\u001b\[[0-9;]*m)|([\x20-\x7e\u2500-\u259f…·−✓✕❯↑↓→]+)|[^\u001b\x20-\x7e\u2500-\u259f…·−✓✕❯↑↓→]+/gu

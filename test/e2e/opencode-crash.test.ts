@@ -16,7 +16,6 @@ import {
   timesShown,
   toolsWaitingFor,
   untilLanded,
-  untilState,
   waitForFile,
 } from './support-opencode.js'
 
@@ -48,8 +47,24 @@ beforeAll(async () => {
         name: 'issue-2',
         when: promptOf('issue-2'),
         steps: [
-          { tools: [bash('echo two > two.txt', 'git add -A && git commit --quiet -m "feat: two"', 'echo begun >> "$GT_TOWN/side-effects-2"')] },
-          { tools: [bash('echo more > untracked.txt', waitForFile('never-2'), 'echo orphan >> "$GT_TOWN/side-effects-2"')] },
+          {
+            tools: [
+              bash(
+                'echo two > two.txt',
+                'git add -A && git commit --quiet -m "feat: two"',
+                'echo begun >> "$GT_TOWN/side-effects-2"',
+              ),
+            ],
+          },
+          {
+            tools: [
+              bash(
+                'echo more > untracked.txt',
+                waitForFile('never-2'),
+                'echo orphan >> "$GT_TOWN/side-effects-2"',
+              ),
+            ],
+          },
         ],
       },
       {
@@ -69,7 +84,9 @@ afterAll(async () => {
 })
 
 const sideEffects = (bead: number) =>
-  readFileSync(join(lab.town.root, `side-effects-${bead}`), 'utf8').trim().split('\n')
+  readFileSync(join(lab.town.root, `side-effects-${bead}`), 'utf8')
+    .trim()
+    .split('\n')
 
 /** Slings a bead, and returns when its agent is in the middle of its long tool call. */
 async function slingUntilTool(bead: string, file: string): Promise<string> {
@@ -91,8 +108,13 @@ describe('kill -9 of opencode in the middle of a tool call', () => {
     worktree = before.worktree ?? ''
     const [pid] = pidsRunning(town, 'opencode --auto')
     process.kill(pid ?? 0, 'SIGKILL')
-    const agent = await untilState(town, AGENT, 'failed')
-    expect(agent.detail).toBe('killed by SIGKILL; gt agent resume proj/toast goes on')
+    // tmux needs a moment to learn how it ended.
+    await until('the reason', async () => {
+      const { state, detail } = await agentOf(town, AGENT)
+      if (state === 'failed' && detail === 'killed by SIGKILL; gt agent resume proj/toast goes on')
+        return true
+      throw new Error(`${state}: ${detail}`)
+    })
     expect(await town.ok('status')).toMatch(/failed +proj\/toast .*killed by SIGKILL/)
     expect(await beadOf(town, 'issue-1')).toMatchObject({ status: 'hooked', assignee: AGENT })
     expect(town.git(worktree, 'status', '--porcelain')).toBe('?? work.txt')
@@ -103,15 +125,21 @@ describe('kill -9 of opencode in the middle of a tool call', () => {
     const { town, model } = lab
     const said = await town.ok('agent', 'resume', 'toast')
     expect(said).toContain('its conversation goes on')
-    await until('the resumed turn', () => model.requests.find((one) => one.turn === 'issue-1 again' && one.step === 1))
+    await until('the resumed turn', () =>
+      model.requests.find((one) => one.turn === 'issue-1 again' && one.step === 1),
+    )
     // The tool of the killed session must not work on beside the new one.
     expect(toolsWaitingFor(town, 'never-1')).toEqual([])
     const request = lastRequest(model, 'issue-1 again')
     expect(request.sessionId).toBe(conversation)
     expect(request.messages.filter((message) => message.role === 'user')[0]?.text).toContain('bead issue-1')
     expect(timesShown(model, conversation, 'you were started again')).toBe(1)
-    expect(request.userText).toContain('ended (its program was ended by SIGKILL)')
-    expect(request.toolResults[0]?.trim().split('\n')).toEqual(['?? work.txt', 'draft', '# gt: you are proj/toast (polecat)'])
+    expect(request.userText).toContain('Your last session ended (its program was ended by SIGKILL)')
+    expect(request.toolResults[0]?.trim().split('\n')).toEqual([
+      '?? work.txt',
+      'draft',
+      '# gt: you are proj/toast (polecat)',
+    ])
   })
 
   test('its bead lands, and nothing was done twice', async () => {

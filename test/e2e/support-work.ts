@@ -135,15 +135,26 @@ export async function events(town: TestTown, ...types: string[]): Promise<TownEv
   return (await town.json<{ events: TownEvent[] }>('events', '--limit', '10000', ...chosen)).events
 }
 
-/** Waits until the merge queue is through with a bead. */
+/** Waits until the merge queue is through with a bead. Looks when the queue said something, and now and then. */
 export async function untilClosed(town: TestTown, ...ids: string[]): Promise<void> {
   for (const id of ids) {
+    let seen: string | undefined
+    let looks = 0
     await until(`bead ${id} to be closed`, async () => {
+      const log = queueLog(town)
+      if (log === seen && ++looks % 40 !== 0) return undefined
+      seen = log
       const found = await bead(town, id)
       if (found.status === 'closed') return true
-      throw new Error(`${JSON.stringify(found)}\n${await town.ok('status')}\n${queueLog(town)}`)
+      throw new Error(`${JSON.stringify(found)}\n${log}`)
     })
   }
+}
+
+/** A bead in the merge queue that nobody works on yet: `gt done` ends before it starts a runner. */
+export async function handIn(town: TestTown, agent: string): Promise<void> {
+  const ran = await town.gtIn(town.root, { env: { GT_KILL_AT: 'done.enqueued' } }, 'done', '--as', agent)
+  expect(ran.signal ?? ran.exitCode, ran.stderr).toBe('SIGKILL')
 }
 
 /** Waits until no runner of the queue is at work, so that nothing changes under the test. */

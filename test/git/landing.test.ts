@@ -181,7 +181,7 @@ describe('land in a clone', () => {
     const { clone, expected, main, status, request } = await start(box)
     make(box, clone)
     const before = status()
-    const landing = await box.repositories.land(request)
+    const landing = await box.again(undefined, 'hurry').land(request)
     expect(landing).toMatchObject({ kind: 'blocked' })
     expect(landing.kind === 'blocked' && landing.why).toMatch(why)
     expect(landing.kind === 'blocked' && landing.why).toContain(clone)
@@ -273,7 +273,7 @@ describe('a landing that was killed', () => {
     },
   )
 
-  test.each(STEPS.slice(1, 5).map((step, n) => [step, n + 2] as const))(
+  test.each(STEPS.slice(3, 5).map((step, n) => [step, n + 4] as const))(
     'at %s, keeps what the user did since',
     async (_, killAt) => {
       using box = sandbox()

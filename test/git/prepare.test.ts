@@ -47,7 +47,7 @@ describe('prepare of a path', () => {
     await expect(prepare(folder)).rejects.toMatchObject({
       name: 'UsageError',
       code: 'not-a-repository',
-      hint: `git init ${folder}`,
+      hint: `git init '${folder}'`,
     })
     await expect(prepare(join(folder, 'absent'))).rejects.toMatchObject({ code: 'not-a-repository' })
     box.git(folder, 'init', '-q')

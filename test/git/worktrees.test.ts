@@ -93,6 +93,9 @@ describe('addWorktree', () => {
     writeFileSync(join(request.path, 'a.txt'), 'work')
     await box.repositories.addWorktree(request)
     expect(readFileSync(join(request.path, 'a.txt'), 'utf8')).toBe('work')
+    rmSync(box.git(request.path, 'rev-parse', '--path-format=absolute', '--git-path', 'index'))
+    await box.repositories.addWorktree(request)
+    expect(readFileSync(join(request.path, 'a.txt'), 'utf8')).toBe('work')
   })
 
   test('refuses a branch and a path that somebody else has', async () => {

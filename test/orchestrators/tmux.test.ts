@@ -210,7 +210,19 @@ describe('watching tmux', () => {
     await harness.orchestrator.spawn(harness.request(a))
     for (const worker of workers) process.kill(worker.pid, 'SIGKILL')
     await Promise.all(workers.map(({ result }) => result))
-    await eventually('only the agent is left', () => lines(harness, 'list-sessions').join() === a)
+    await eventually('only the agent is left', () => lines(harness, 'list-sessions').join() === a).catch(
+      (e) => {
+        console.log(
+          harness.tmux('list-clients', '-F', '#{client_pid} #{client_flags} #{client_session}'),
+          lines(harness, 'list-sessions'),
+          execFileSync('ps', ['-ef', 'f'], { encoding: 'utf8' })
+            .split('\n')
+            .filter((l) => l.includes(harness.root))
+            .join('\n'),
+        )
+        throw e
+      },
+    )
     await harness.orchestrator.stop(a)
     await eventually(
       'the server left with its last session',

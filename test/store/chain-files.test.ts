@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Op } from '../../src/domain/record.js'
 import { type EntityState, emptyState } from '../../src/store/entity-state.js'
 import { EntityTable } from '../../src/store/entity-table.js'
 import { applyRecord } from '../../src/store/fold.js'
@@ -32,7 +33,7 @@ describe("another clone's files", () => {
       generation: 2,
       fields: { assignee: 'a/b', title: 'theirs' },
     })
-    transact(ledger, (view) => [
+    transact(ledger, (view): Op[] => [
       { o: 'move', id: 'x', gen: (view.get('x')?.generation ?? 0) + 1, f: { status: 'closed' } },
       { o: 'set', id: 'x', f: { title: 'ours' } },
     ])
@@ -187,6 +188,23 @@ describe('segments', () => {
     for (const view of [ledger.read(), store.open().read()]) {
       expect(view.comments('x').map(({ text }) => text)).toEqual(['kept', 'kept too'])
       expect(view.damage).toEqual({ tornLines: 2, badLines: 0, unknownOps: 0 })
+    }
+  })
+
+  it('whose last record lacks only its newline have it, and the next writer ends the line', async () => {
+    await using store = await tempStore()
+    const path = join(store.log, segmentName(store.clone, 1))
+    writeChain(store.log, store.clone, 1, [[time(0), { o: 'new', id: 'x', k: 'bead', f: {} }]])
+    appendFileSync(
+      path,
+      recordLine(store.clone, [time(1), { o: 'say', id: 'x', x: 'whole' }]).subarray(0, -1),
+    )
+    const ledger = store.open()
+    expect(ledger.read().comments('x')).toHaveLength(1)
+    transact(store.open(), () => [{ o: 'say', id: 'x', x: 'next' }])
+    for (const view of [ledger.read(), store.open().read()]) {
+      expect(view.comments('x').map(({ text }) => text)).toEqual(['whole', 'next'])
+      expect(view.damage.tornLines).toBe(0)
     }
   })
 

@@ -7,7 +7,7 @@ import { bundleWorker, type RunningWorker, startWorker } from './support/workers
 import type { ClaimOrder, ClaimReport } from './workers/claim-worker.js'
 
 const PROCESSES = 12
-const BEADS = 60
+const BEADS = 40
 
 async function allReady(workers: readonly RunningWorker[]): Promise<void> {
   await Promise.all(

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { dumpStore } from './support/dump.js'
 import { Seeded } from './support/seeded.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
@@ -51,7 +51,7 @@ describe('200 processes killed while writing', () => {
       await Promise.all(
         batch.map((step, j) => runAndKill({ store, script, random, acks, step, number: i + j })),
       )
-      if (i % 20 === 0) expectSnapshotEqualsLog(store)
+      if (i % 28 === 0) expectSnapshotEqualsLog(store)
     }
     expectSnapshotEqualsLog(store)
     expectPromisesKept(store, readAcks(acks))
@@ -75,12 +75,14 @@ async function runAndKill({ store, script, random, acks, step, number }: Death):
     name: `proj/w${number}`,
     segmentLimitBytes: 4096,
     beads: BEADS,
-    ...(step === undefined ? {} : { step, occurrence: 1 + random.below(step.startsWith('blob') ? 1 : 4) }),
+    ...(step === undefined ? {} : { step, occurrence: 1 + random.below(step.startsWith('blob') ? 1 : 2) }),
   }
   const { child, ended } = startWorker(script, order)
+  // When the test fails or times out, nobody else ends it.
+  onTestFinished(() => void child.kill('SIGKILL'))
   if (step === undefined) {
     // After a random number of acknowledgements, then at a random moment of what follows.
-    const wanted = random.below(25)
+    const wanted = random.below(7)
     while (child.exitCode === null && ackCount(path) < wanted) await soon(2)
     await soon(random.below(8))
     child.kill('SIGKILL')
@@ -140,18 +142,14 @@ function expectPromisesKept(store: TempStore, acks: readonly Ack[]): void {
         `claim of ${ack.id} ${ack.gen}`,
       ).toBe(true)
   }
-  expect(mails).toBeGreaterThan(500)
-  expect(view.damage.tornLines).toBeGreaterThan(50)
+  expect(mails).toBeGreaterThan(200)
+  expect(view.damage.tornLines).toBeGreaterThan(15)
   console.log(
     `${acks.length} acknowledged, ${view.damage.tornLines} torn lines, ${readdirSync(store.log).length} segments`,
   )
 }
 
-function shuffled<T>(random: Seeded, items: T[]): T[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random.below(i + 1)
-    const [a, b] = [items[i], items[j]]
-    if (a !== undefined || b !== undefined) items.splice(i, 1, b as T), items.splice(j, 1, a as T)
-  }
-  return items
+function shuffled<T>(random: Seeded, items: readonly T[]): T[] {
+  const order = items.map((item) => ({ item, place: random.next() }))
+  return order.sort((a, b) => a.place - b.place).map(({ item }) => item)
 }

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BugError, ConfigError, ConflictError, type GtError } from '../../src/domain/errors.js'
+import type { Decision } from '../../src/ports/ledger.js'
 import { writeError } from '../../src/store/store-errors.js'
 import { writeChain } from './support/chain-files.js'
 import { tempStore, transact } from './support/temp-store.js'
@@ -52,7 +53,8 @@ describe('transact', () => {
 
   it('writes nothing without ops', async () => {
     await using store = await tempStore()
-    expect(store.open().transact('human', () => ({ kind: 'refused' }))).toEqual({ kind: 'refused' })
+    const refusal: Decision & { kind: string } = { kind: 'refused' }
+    expect(store.open().transact('human', () => refusal)).toBe(refusal)
     expect(readdirSync(store.log)).toEqual([])
   })
 

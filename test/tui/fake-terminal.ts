@@ -93,12 +93,12 @@ export class FakeTerminal {
   private accept(chunk: string): void {
     this.written += chunk
     for (const match of chunk.matchAll(
-      /\u001b\[\?(\d+)([hl])|\u001b\[2J|\u001b\[(\d+);1H((?:\u001b\[[0-9;]*[mK]|[^\u001b])*)|\u001b\[0m/g,
+      /\u001b\[\?(\d+)([hl])|\u001b\[2J|\u001b\[(\d+);1H((?:\u001b\[[0-9;]*[mKG]|[^\u001b])*)|\u001b\[0m/g,
     )) {
       const [sequence, mode, onOff, row, line] = match
       if (mode === '1049') this.isAlternate = onOff === 'h'
       if (sequence === '\u001b[2J') this.painted = []
-      if (row !== undefined) this.painted[Number(row) - 1] = (line ?? '').replaceAll('\u001b[2K', '')
+      if (row !== undefined) this.painted[Number(row) - 1] = (line ?? '').replace(/\u001b\[(?:2K|\d+G)/g, '')
     }
     for (const check of [...this.onWrite]) check()
   }

@@ -12,16 +12,10 @@ import { firstFitting, planColumns, planList, planTown, scrollTop } from '../../
 import { editInput, inputText, inputWindow, insertText, lineInput } from '../../src/tui/line-input.js'
 import { paceTask } from '../../src/tui/pace-task.js'
 import { activityOf, planFetch } from '../../src/tui/plan-fetch.js'
-import { lineChanges, openTerminal } from '../../src/tui/terminal.js'
+import { pressKey } from '../../src/tui/press-key.js'
+import { anchored, lineChanges, openTerminal } from '../../src/tui/terminal.js'
 import { themeFor } from '../../src/tui/theme.js'
-import {
-  followAgents,
-  type Key,
-  pressKey,
-  START,
-  type Surroundings,
-  type UiState,
-} from '../../src/tui/ui-state.js'
+import { followAgents, type Key, START, type Surroundings, type UiState } from '../../src/tui/ui-state.js'
 import { FakeTerminal } from './fake-terminal.js'
 import { agent, busyTown, minutesAgo, NOW, onBead } from './sample-town.js'
 
@@ -333,6 +327,12 @@ describe('the terminal', () => {
       '\u001b[2;1H\u001b[0m\u001b[2Kx\u001b[0m\u001b[3;1H\u001b[2K',
     )
     expect(lineChanges(['a'], ['a'])).toBe('')
+  })
+
+  test('after characters of doubtful width the column is said', () => {
+    expect(anchored('│ plain … ✓')).toBe('│ plain … ✓')
+    expect(anchored('a漢\u001b[1m🚀\u001b[0m│')).toBe('a漢\u001b[4G\u001b[1m🚀\u001b[6G\u001b[0m│')
+    expect(anchored('e\u0301x')).toBe('e\u0301\u001b[2Gx')
   })
 
   test('a crash gives the screen back, once; nothing listens after close', () => {

@@ -16,19 +16,23 @@ export interface PaneIdentity {
 }
 
 /**
- * Ends a program, everything below it, and what else is of the panes' terminal sessions.
+ * Ends a program, everything below it, what else is of the panes' terminal sessions, and what carries the mark of its
+ * session: a tool of opencode leads a terminal session of its own and outlives it.
  *
  * @param root - the program itself, while it lives
+ * @param mark - `NAME=value` that only processes of this session have in their environment
  */
 export function endTree(
   root: ProcessRef | undefined,
   panes: readonly PaneIdentity[],
   graceMs: number,
+  mark?: string,
 ): Promise<SignalReport> {
   const entries = snapshotProcesses()
   const members = [
     ...(root === undefined ? [] : descendantsIn(entries, root.pid)),
     ...panes.flatMap((pane) => entries.filter((entry) => isOfPane(entry, pane))),
+    ...(mark === undefined ? [] : entries.filter((entry) => environmentOf(entry).includes(mark))),
   ]
   return signalTree({ root, members, graceMs })
 }
@@ -40,15 +44,20 @@ export function endTree(
 function isOfPane(entry: ProcessEntry, pane: PaneIdentity): boolean {
   if (entry.sessionId !== pane.panePid) return false
   if (entry.pid === pane.panePid) return entry.parentPid === pane.serverPid
-  try {
-    const variables = readFileSync(`/proc/${entry.pid}/environ`, 'utf8').split('\0')
-    return (
-      variables.includes(`TMUX_PANE=${pane.paneId}`) &&
-      variables.some(
-        (variable) => variable.startsWith('TMUX=') && variable.split(',')[1] === String(pane.serverPid),
-      )
+  const variables = environmentOf(entry)
+  return (
+    variables.includes(`TMUX_PANE=${pane.paneId}`) &&
+    variables.some(
+      (variable) => variable.startsWith('TMUX=') && variable.split(',')[1] === String(pane.serverPid),
     )
+  )
+}
+
+/** Empty where it cannot be read: a process of somebody else, or a system without /proc. */
+function environmentOf(entry: ProcessEntry): string[] {
+  try {
+    return readFileSync(`/proc/${entry.pid}/environ`, 'utf8').split('\0')
   } catch {
-    return false
+    return []
   }
 }

@@ -10,12 +10,18 @@ import { agentFileName } from './agent-locks.js'
  * lives on without a terminal, and must be ended before another one works in the same worktree.
  */
 export interface ProcessRecords {
-  write(agent: AgentId, panePid: number): Promise<void>
-  /** The recorded process, if it still lives. */
-  findAlive(agent: AgentId): ProcessRef | undefined
+  write(agent: AgentId, panePid: number, mark: string | undefined): Promise<void>
+  find(agent: AgentId): SessionProcess | undefined
   forget(agent: AgentId): void
-  listAlive(): ProcessRef[]
+  list(): SessionProcess[]
   forgetAll(): void
+}
+
+export interface SessionProcess {
+  /** The recorded process, if it still lives. */
+  root?: ProcessRef
+  /** What its session's processes have in their environment, also those that outlive it. */
+  mark?: string
 }
 
 const SUFFIX = '.process'
@@ -32,35 +38,39 @@ export function createProcessRecords(lockDir: string): ProcessRecords {
     }
   }
   return {
-    async write(agent, panePid) {
+    async write(agent, panePid, mark) {
       const startTime = processStart(panePid)
       if (startTime === undefined) return // over already
       mkdirSync(lockDir, { recursive: true, mode: 0o700 })
       const draft = `${fileOf(agent)}.draft`
       await writeFile(
         draft,
-        JSON.stringify({ formatVersion: 1, pid: panePid, startTime, session: panePid }),
+        JSON.stringify({ formatVersion: 1, pid: panePid, startTime, session: panePid, mark }),
         { mode: 0o600 },
       )
       await rename(draft, fileOf(agent))
     },
-    findAlive: (agent) => readAlive(fileOf(agent)),
+    find: (agent) => read(fileOf(agent)),
     forget: (agent) => rmSync(fileOf(agent), { force: true }),
-    listAlive: () => files().flatMap((file) => readAlive(file) ?? []),
+    list: () => files().flatMap((file) => read(file) ?? []),
     forgetAll: () => {
       for (const file of files()) rmSync(file, { force: true })
     },
   }
 }
 
-function readAlive(file: string): ProcessRef | undefined {
+function read(file: string): SessionProcess | undefined {
   try {
-    const { pid, startTime } = JSON.parse(readFileSync(file, 'utf8')) as {
+    const { pid, startTime, mark } = JSON.parse(readFileSync(file, 'utf8')) as {
       pid?: unknown
       startTime?: unknown
+      mark?: unknown
     }
     if (typeof pid !== 'number' || typeof startTime !== 'string') return undefined
-    return isAlive(pid, startTime) ? { pid, startTime } : undefined
+    return {
+      ...(isAlive(pid, startTime) ? { root: { pid, startTime } } : {}),
+      ...(typeof mark === 'string' && mark.length > 'GT_SESSION='.length ? { mark } : {}),
+    }
   } catch {
     return undefined // none, or damaged by a crash of the machine, which ended the process as well
   }

@@ -4,6 +4,7 @@ import { isAlive, type ProcessRef, processStart, signalTree, trySignal } from '.
 import { endTree, type PaneIdentity } from './end-tree.js'
 import type { Observing } from './observe-panes.js'
 import { type ProcessRecords, paneProcess } from './process-record.js'
+import { sweepWatchers } from './sweep-watchers.js'
 import { isTmuxFailure } from './tmux-client.js'
 
 export interface ShutdownDeps extends Observing {
@@ -23,9 +24,11 @@ export async function shutdownServer(deps: ShutdownDeps, graceMs: number): Promi
   const reports = await Promise.all(
     panes.map((pane) => endTree(paneProcess(pane.panePid, pane.serverPid), [pane], graceMs)),
   )
+  await sweepWatchers(deps.client)
   const [serverPid] = panes.map((pane) => pane.serverPid)
   await endServer(deps, serverPid)
-  const orphans = await Promise.all(deps.records.listAlive().map((orphan) => endTree(orphan, [], graceMs)))
+  const left = deps.records.list()
+  const orphans = await Promise.all(left.map(({ root, mark }) => endTree(root, [], graceMs, mark)))
   const survivors = [...reports, ...orphans].flatMap((report) => report.survivors)
   if (survivors.length > 0) throw leftOver(survivors)
   deps.records.forgetAll()

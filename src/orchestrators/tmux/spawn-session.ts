@@ -36,8 +36,8 @@ export async function spawnSession(deps: SpawnDeps, request: SpawnRequest): Prom
   ensureSocketDirectory(client.socketPath)
   const old = await findPane(deps, agent)
   if (old !== undefined) await recycle(deps, request, old)
-  const orphan = old === undefined ? records.findAlive(agent) : undefined
-  if (orphan !== undefined) await endTree(orphan, [], ORPHAN_GRACE_MS)
+  const left = records.find(agent)
+  if (old === undefined && left !== undefined) await endTree(left.root, [], ORPHAN_GRACE_MS, left.mark)
 
   const { format, parse } = paneFormat(randomBytes(9).toString('hex'))
   const lines = spawnLines(deps, request, argv, old, format)
@@ -48,7 +48,8 @@ export async function spawnSession(deps: SpawnDeps, request: SpawnRequest): Prom
       details: { agent },
     })
   }
-  await records.write(agent, pane.panePid)
+  const { GT_SESSION } = request.env
+  await records.write(agent, pane.panePid, GT_SESSION === undefined ? undefined : `GT_SESSION=${GT_SESSION}`)
   return sessionOf(pane)
 }
 
@@ -84,7 +85,7 @@ async function recycle(deps: SpawnDeps, request: SpawnRequest, pane: PaneRecord)
   if (liveness.kind === 'running') throw alreadyRunning(request.agent, `in pane ${pane.paneId}`)
   request.onRecycled?.(await captureScreen(deps.client, pane.paneId))
   // Processes that the dead program left behind would go on working in the worktree.
-  await endTree(undefined, [pane], ORPHAN_GRACE_MS)
+  await endTree(undefined, [pane], ORPHAN_GRACE_MS, deps.records.find(request.agent)?.mark)
 }
 
 function alreadyRunning(agent: AgentId, where: string, cause?: unknown): ConflictError {

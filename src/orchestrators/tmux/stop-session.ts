@@ -21,7 +21,8 @@ export async function stopSession(deps: StopDeps, agent: AgentId, graceMs: numbe
 
   const wasRunning = livenessOf(pane).kind === 'running'
   const before = await screenOf(client, pane)
-  const report = await endTree(paneProcess(pane.panePid, pane.serverPid), [pane], graceMs)
+  const { mark } = records.find(agent) ?? {}
+  const report = await endTree(paneProcess(pane.panePid, pane.serverPid), [pane], graceMs, mark)
   // Programs say on their way out how they can be resumed.
   const after = wasRunning ? await screenOf(client, pane) : before
   if (report.survivors.length > 0) throw stillRunning(agent, report.survivors)
@@ -32,17 +33,13 @@ export async function stopSession(deps: StopDeps, agent: AgentId, graceMs: numbe
   return { kind: wasRunning ? 'stopped' : 'alreadyGone', screen, signalled: report.signalled }
 }
 
-/** The tmux server was killed, the program lives. */
+/** The tmux server was killed; the program or what it started may live. */
 async function stopOrphan(records: ProcessRecords, agent: AgentId, graceMs: number): Promise<StopReport> {
-  const orphan = records.findAlive(agent)
-  if (orphan === undefined) {
-    records.forget(agent)
-    return { kind: 'alreadyGone', screen: [], signalled: [] }
-  }
-  const report = await endTree(orphan, [], graceMs)
+  const { root, mark } = records.find(agent) ?? {}
+  const report = await endTree(root, [], graceMs, mark)
   if (report.survivors.length > 0) throw stillRunning(agent, report.survivors)
   records.forget(agent)
-  return { kind: 'stopped', screen: [], signalled: report.signalled }
+  return { kind: root === undefined ? 'alreadyGone' : 'stopped', screen: [], signalled: report.signalled }
 }
 
 async function screenOf(client: TmuxClient, pane: PaneRecord): Promise<string[]> {

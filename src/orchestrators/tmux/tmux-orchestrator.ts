@@ -149,7 +149,7 @@ export function createTmuxOrchestrator(options: TmuxOrchestratorOptions): Orches
   }
 
   function whyNoSession(agent: AgentId): string {
-    const orphan = isAgentId(agent) ? records.findAlive(agent) : undefined
+    const orphan = isAgentId(agent) ? records.find(agent)?.root : undefined
     if (orphan === undefined) return 'it has no session'
     return `its tmux server is gone; its process ${orphan.pid} lives without a terminal until the next start or stop`
   }

@@ -3,25 +3,20 @@ import type { AgentId } from '../../domain/ids.js'
 import type { ObservedSession, OrchestratorEvent } from '../../ports/orchestrator.js'
 import { openControlClient } from './control-client.js'
 import { askPanes, type Observing, sessionOf } from './observe-panes.js'
-import { type PaneRecord, SAFE_COMMAND, SAFE_TITLE } from './parse-panes.js'
+import type { PaneRecord } from './parse-panes.js'
 import { serverSetup, WATCH_SESSION } from './server-setup.js'
 import { ensureSocketDirectory } from './socket-directory.js'
+import { sweepWatchers, WATCHER_OPTION, watcherToken } from './sweep-watchers.js'
 import { isTmuxFailure } from './tmux-client.js'
 import { tmuxCommand, tmuxWords } from './tmux-quote.js'
 
 /**
- * All-server notifications come at once, but only for sessions that come and go. A dead pane that is kept, a title, output:
- * those change this text, which tmux looks at once a second. It is only a trigger; what changed is then asked for, so nothing
- * that programs write is taken apart here. No comma inside the loops: it would split off a format.
+ * What tmux tells at once: sessions and windows that come, go or are renamed. The death of a pane that is kept, a title
+ * and output it does not tell, so all panes are asked for once a second as well, over the same connection: as seldom as
+ * tmux would look at a subscription, and without one, whose timer runs on in tmux 3.3a after its client lost the session.
  */
-const SUBSCRIPTION = `gt::#{S:#{W:#{P:#{pane_id} #{pane_dead} #{window_activity} ${SAFE_COMMAND} ${SAFE_TITLE};}}}`
-const TRIGGERS = [
-  '%subscription-changed gt ',
-  '%sessions-changed',
-  '%unlinked-window-',
-  '%window-',
-  '%session-',
-]
+const TRIGGERS = ['%sessions-changed', '%unlinked-window-', '%window-', '%session-']
+const LOOK_EVERY_MS = 1000
 
 /** Attempts in a row that did not get a single answer: a dying server takes a connection and drops it. */
 const MAX_FAILURES = 5
@@ -34,6 +29,7 @@ const RECONNECT_MS = 100
  * @throws ExternalError `missing-binary`
  */
 export async function* watchEvents(deps: Observing, signal: AbortSignal): AsyncGenerator<OrchestratorEvent> {
+  await sweepWatchers(deps.client)
   const known = new Map<AgentId, string>()
   let wasConnected = false
   for (let failures = 0; !signal.aborted; failures++) {
@@ -115,22 +111,23 @@ function openWatch(deps: Observing, signal: AbortSignal, mayStartServer: boolean
   }
   signal.addEventListener('abort', end, { once: true })
   control.closed.then(end)
-  // Without it only sessions that come and go are seen; tmux before 3.2 does not know it.
-  const subscribed = control.request(tmuxCommand('refresh-client', '-B', SUBSCRIPTION))
-  const ask = (words: readonly string[]) => control.request(tmuxWords(words))
+  const untilDue = async () => {
+    if (isDue || isOver) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      wake = resolve
+      timer = setTimeout(resolve, LOOK_EVERY_MS)
+    })
+    clearTimeout(timer)
+  }
   return {
     closed: control.closed,
     async next() {
-      while (!isDue && !isOver) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
+      await untilDue()
       if (isOver) return undefined
       isDue = false
       try {
-        await subscribed
-        return await askPanes(ask, deps.clock)
+        return await askPanes((words) => control.request(tmuxWords(words)), deps.clock)
       } catch (error) {
         if (error instanceof GtError && error.code === 'control-closed') return undefined
         throw error
@@ -138,26 +135,31 @@ function openWatch(deps: Observing, signal: AbortSignal, mayStartServer: boolean
     },
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', end)
-      subscribed.catch(() => undefined)
       await control.close()
     },
   }
 }
 
 function watchArgv(tmux: readonly string[], mayStartServer: boolean): string[] {
-  // Two words, so that tmux runs cat itself and not a shell; it waits for input that never comes.
-  const create = [
-    'new-session',
-    '-A',
-    '-E',
-    '-s',
-    WATCH_SESSION,
-    '-f',
-    'no-output,ignore-size',
-    '--',
-    'cat',
-    '-',
+  const target = `=${WATCH_SESSION}:`
+  const kill = tmuxCommand('kill-session', '-t', `=${WATCH_SESSION}`)
+  return [
+    ...tmux,
+    ...(mayStartServer ? [] : ['-N']),
+    '-C',
+    // First, for it is what `sweepWatchers` looks for in the process list.
+    ...['set-option', '-g', WATCHER_OPTION, watcherToken(), ';'],
+    ...[...serverSetup(), ';'],
+    // Two words, so that tmux runs cat itself and not a shell; it waits for input that never comes.
+    ...['new-session', '-A', '-E', '-s', WATCH_SESSION, '-f', 'no-output,ignore-size', '--', 'cat', '-', ';'],
+    // Not `destroy-unattached`: tmux 3.3a does not count a client that is about to leave but still has output to
+    // write, destroys the session under it, and crashes (seen when two watchers were killed at once).
+    ...[
+      'set-hook',
+      '-t',
+      target,
+      'client-detached',
+      tmuxCommand('if-shell', '-F', '-t', target, '#{session_attached}', '', kill),
+    ],
   ]
-  const vanish = ['set-option', '-t', `=${WATCH_SESSION}:`, 'destroy-unattached', 'on']
-  return [...tmux, ...(mayStartServer ? [] : ['-N']), '-C', ...serverSetup(), ';', ...create, ';', ...vanish]
 }

@@ -1,13 +1,13 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { DashboardSource } from '../dashboard-source.js'
 import { errorText } from '../format.js'
+import { pressKey } from '../press-key.js'
 import type { Terminal } from '../terminal.js'
 import {
   type Effect,
   followAgents,
   type Key,
   type Message,
-  pressKey,
   START,
   type Surroundings,
   type UiState,

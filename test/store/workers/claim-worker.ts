@@ -1,3 +1,4 @@
+import type { Decision } from '../../../src/ports/ledger.js'
 import { openLedger } from '../../../src/store/open-ledger.js'
 import { readOrder, waitForStart } from './order.js'
 
@@ -16,13 +17,17 @@ export interface ClaimReport {
   created: string[]
 }
 
+interface Claim extends Decision {
+  isMine: boolean
+}
+
 const order = readOrder<ClaimOrder>()
 const ledger = openLedger(order.dir, { segmentLimitBytes: order.segmentLimitBytes })
 ledger.read()
 waitForStart(order.start)
 const report: ClaimReport = { claimed: [], created: [] }
 for (const [turn, id] of order.beads.entries()) {
-  const claim = ledger.transact(order.name, (view) => {
+  const claim = ledger.transact(order.name, (view): Claim => {
     const bead = view.get(id)
     const agent = view.get(order.name)
     if (bead?.fields.status !== 'open' || agent === undefined) return { isMine: false }
@@ -38,10 +43,12 @@ for (const [turn, id] of order.beads.entries()) {
   if (claim.isMine) report.claimed.push(id)
   const made = order.made[turn]
   if (made === undefined) continue
-  const creation = ledger.transact(order.name, (view) =>
-    view.get(made) === undefined
-      ? { isMine: true, ops: [{ o: 'new', id: made, k: 'bead', f: { title: order.name } }] }
-      : { isMine: false },
+  const creation = ledger.transact(
+    order.name,
+    (view): Claim =>
+      view.get(made) === undefined
+        ? { isMine: true, ops: [{ o: 'new', id: made, k: 'bead', f: { title: order.name } }] }
+        : { isMine: false },
   )
   if (creation.isMine) report.created.push(made)
 }
