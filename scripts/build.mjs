@@ -5,7 +5,7 @@
 // one file for the same reason. The table of commands is written from the files in src/cli/commands: adding a command is
 // adding a file.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -13,7 +13,9 @@ import { rolldown } from 'rolldown'
 
 const root = resolve(import.meta.dirname, '..')
 const commandsDir = join(root, 'src/cli/commands')
-const outdir = join(root, 'dist')
+// Built beside and swapped in whole: a gt that runs meanwhile never meets half of it.
+const finaldir = join(root, process.env.GT_BUILD_DIR ?? 'dist')
+const outdir = `${finaldir}.${process.pid}`
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 function filesBelow(dir) {
@@ -136,7 +138,7 @@ const APART =
 const hot = await hotFiles()
 const isHot = (id) => hot.has(relative(root, id))
 const commands = await readCommands()
-rmSync(outdir, { recursive: true, force: true })
+process.on('exit', () => rmSync(outdir, { recursive: true, force: true }))
 
 const bundle = await rolldown({
   cwd: root,
@@ -195,3 +197,12 @@ await build({
   chunkNames: 'api/[name]-[hash]',
   plugins: [emptyTable],
 })
+
+rmSync(`${outdir}.old`, { recursive: true, force: true })
+try {
+  renameSync(finaldir, `${outdir}.old`)
+} catch (error) {
+  if (error.code !== 'ENOENT') throw error
+}
+renameSync(outdir, finaldir)
+rmSync(`${outdir}.old`, { recursive: true, force: true })

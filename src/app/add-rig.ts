@@ -1,5 +1,5 @@
 import { ConflictError, UsageError } from '../domain/errors.js'
-import { rigName } from '../domain/ids.js'
+import { printable, rigName } from '../domain/ids.js'
 import type { Rig, RigSource } from '../domain/rig.js'
 import { withRig } from '../domain/town-toml.js'
 import { getRig } from './find-entity.js'
@@ -61,7 +61,7 @@ async function readSource(town: Town, { from, cwd }: NewRig): Promise<RigSource>
     return { kind: 'url', url: from }
   const path = from.startsWith('/') ? from : `${cwd}/${from}`
   if (!town.host.exists(path)) {
-    throw new UsageError(`${from} is neither a URL nor a folder`, {
+    throw new UsageError(`${printable(from, 200)} is neither a URL nor a folder`, {
       code: 'no-such-source',
       hint: 'gt rig add NAME https://… or gt rig add NAME PATH-OF-A-CLONE',
     })
@@ -69,7 +69,7 @@ async function readSource(town: Town, { from, cwd }: NewRig): Promise<RigSource>
   const repositories = await town.repositories()
   const clone = await repositories.findClone(path)
   if (!clone) {
-    throw new UsageError(`${from} is not a git repository`, {
+    throw new UsageError(`${printable(from, 200)} is not a git repository`, {
       code: 'not-a-repository',
       hint: `git -C ${from} init, commit something, then add it`,
     })

@@ -1,6 +1,8 @@
 import type { Agent } from '../domain/agent.js'
-import { NotFoundError } from '../domain/errors.js'
+import { ConflictError, NotFoundError } from '../domain/errors.js'
+import type { Rig } from '../domain/rig.js'
 import type { ReportedState } from '../domain/session.js'
+import type { Repositories } from '../ports/repositories.js'
 import { getRig } from './find-entity.js'
 import { keepScreen } from './start-session.js'
 import type { Town } from './town.js'
@@ -20,27 +22,46 @@ export async function clearAway(
   if (agent.worktree === undefined || agent.rig === undefined) return {}
   const rig = getRig(town, agent.rig)
   const repositories = await town.repositories()
+  const saved = await removeTree(town, repositories, { rig, agent, path: agent.worktree, reason })
+  if (agent.branch !== undefined) await dropBranch(repositories, rig, agent.branch)
+  return saved
+}
+
+/** A worktree that is not there any more was removed by a run that was killed later on. */
+async function removeTree(
+  town: Town,
+  repositories: Repositories,
+  job: { rig: Rig; agent: Agent; path: string; reason: string },
+): Promise<{ salvage?: string }> {
+  const { rig, agent, path, reason } = job
   try {
     // What is on the target already needs no salvage; offline, the base is all that is known to be safe.
     const safeOn = await repositories.targetHead(rig, { offline: true }).catch(() => agent.base)
     const salvage = await repositories.salvage({
       rig,
-      path: agent.worktree,
+      path,
       agent: agent.id,
       reason,
       at: new Date(town.clock.now()),
       ...(safeOn === undefined ? {} : { safeOn }),
     })
     town.step('clear.salvaged')
-    const head =
-      salvage.kind === 'saved' ? (await repositories.worktreeState(rig, agent.worktree)).head : salvage.head
-    await repositories.removeWorktree({ rig, path: agent.worktree, salvage })
+    await repositories.removeWorktree({ rig, path, salvage })
     town.step('clear.removed')
-    if (agent.branch !== undefined) await repositories.deleteBranch(rig, agent.branch, head)
     return salvage.kind === 'saved' ? { salvage: salvage.ref } : {}
   } catch (error) {
     if (error instanceof NotFoundError && error.code === 'worktree-not-found') return {}
     throw error
+  }
+}
+
+/** A branch that holds more than what was saved (the agent worked on another one, a person took it) stays. */
+async function dropBranch(repositories: Repositories, rig: Rig, branch: string): Promise<void> {
+  try {
+    await repositories.deleteBranch(rig, branch)
+  } catch (error) {
+    const stays = ['branch-not-safe', 'branch-moved', 'branch-in-use']
+    if (!(error instanceof ConflictError) || !stays.includes(error.code)) throw error
   }
 }
 

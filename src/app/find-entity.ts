@@ -35,9 +35,11 @@ function getEntity(view: View, kind: EntityKind, typed: string): Entity {
       },
     )
   }
+  // `tost` is as near to `proj/toast` as it is to `toast`.
+  const bare = kind === 'agent' && !typed.includes('/')
   const near = nearest(
     typed,
-    view.list({ kind }).map((entity) => entity.shownId),
+    view.list({ kind }).map(({ shownId }) => (bare ? shownId.slice(shownId.indexOf('/') + 1) : shownId)),
   )
   throw new NotFoundError(`there is no ${noun} "${printable(typed)}"`, {
     code: `${kind}-not-found`,
@@ -70,7 +72,7 @@ export function getAgent(view: View, typed: string): Agent {
     const named = view.list({ kind: 'agent' }).filter((entity) => entity.id.endsWith(`/${typed}`))
     if (named.length === 1 && named[0]) return agentFrom(named[0])
     if (named.length > 1) {
-      throw new UsageError(`there are ${named.length} agents named "${typed}"`, {
+      throw new UsageError(`there are ${named.length} agents named "${printable(typed)}"`, {
         code: 'ambiguous-id',
         hint: `say which: ${named.map((entity) => entity.id).join(' or ')}`,
       })

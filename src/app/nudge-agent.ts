@@ -1,7 +1,8 @@
-import { UsageError } from '../domain/errors.js'
+import type { Agent } from '../domain/agent.js'
+import { ConflictError, GtError, TimeoutError, UsageError } from '../domain/errors.js'
 import { randomId } from '../domain/ids.js'
 import { byteLength } from '../domain/prime.js'
-import type { Receipt } from '../ports/orchestrator.js'
+import type { Orchestrator, Receipt, SendOptions } from '../ports/orchestrator.js'
 import { findSession, getAgent } from './find-entity.js'
 import type { Town } from './town.js'
 
@@ -15,7 +16,8 @@ const POLL_MS = 40
 /**
  * Puts text into a running session now, and returns only with a proof: `accepted` when the program itself reported the
  * text, `shown` for programs without hooks, which cannot say more.
- * @throws UsageError code `text-too-long`; NotFoundError; ConflictError code `session-dead`; TimeoutError code `not-accepted`
+ * @throws UsageError code `text-too-long`; NotFoundError; ConflictError code `session-dead`, also when there is none any more;
+ *   TimeoutError code `not-accepted`
  */
 export async function nudgeAgent(town: Town, typed: string, text: string): Promise<Nudged> {
   const words = text.trim()
@@ -34,8 +36,12 @@ export async function nudgeAgent(town: Town, typed: string, text: string): Promi
   const agent = getAgent(view, typed)
   const runtime = town.config.runtimes[agent.runtime]
   const orchestrator = await town.orchestrator()
-  const heard = runtime?.hooks === 'plugin' && findSession(view, agent)?.heardAt !== undefined
-  if (!heard) return { agent: agent.id, receipt: await orchestrator.send(agent.id, `${words} `) }
+  const send = (words: string, options?: SendOptions): Promise<Receipt> =>
+    orchestrator.send(agent.id, words, options).catch((error: unknown) => {
+      throw sayWhatToDo(error, agent)
+    })
+  if (runtime?.hooks !== 'plugin') return { agent: agent.id, receipt: await send(`${words} `) }
+  await untilHeard(town, agent, orchestrator)
 
   const mark = randomId(town.random.bytes(8), 8)
   const from = town.actor
@@ -51,9 +57,48 @@ export async function nudgeAgent(town: Town, typed: string, text: string): Promi
       await town.clock.sleep(POLL_MS)
     }
   }
-  const receipt = await orchestrator.send(agent.id, `[gt:${mark}] from ${from}: ${words} `, { confirm })
+  const receipt = await send(`[gt:${mark}] from ${from}: ${words} `, { confirm })
   town.ledger.transact(town.actor, () => ({
     ops: [{ o: 'ev', type: 'nudge.accepted', data: { agent: agent.id, from, receipt: mark } }],
   }))
   return { agent: agent.id, receipt }
+}
+
+const READY_TIMEOUT_MS = 60_000
+
+/** A program that still starts would swallow what is typed at it: its own first report says that it listens. */
+async function untilHeard(town: Town, agent: Agent, orchestrator: Orchestrator): Promise<void> {
+  const deadline = town.clock.now() + READY_TIMEOUT_MS
+  for (;;) {
+    if (findSession(town.ledger.read(), agent)?.conversation !== undefined) return
+    const live = await orchestrator.status(agent.id)
+    // Gone, or not to be asked: sending says so in its own words.
+    if (live.kind !== 'running') return
+    if (town.clock.now() >= deadline) break
+    await town.clock.sleep(READY_POLL_MS)
+  }
+  throw new TimeoutError(
+    `${agent.id} runs, but its plugin was not heard within ${READY_TIMEOUT_MS / 1_000} s; nothing was typed`,
+    {
+      code: 'not-ready',
+      hint: `look: gt peek ${agent.id} · or leave it mail: gt mail send ${agent.id} "subject" -m "text"`,
+      details: { agent: agent.id },
+    },
+  )
+}
+
+const READY_POLL_MS = 200
+
+/** The backend knows that the session is dead; what helps depends on whether the agent has work. */
+function sayWhatToDo(error: unknown, agent: Agent): unknown {
+  if (!(error instanceof GtError) || !['session-dead', 'session-not-found'].includes(error.code)) return error
+  return new ConflictError(error.message, {
+    code: 'session-dead',
+    hint:
+      agent.hook === undefined
+        ? 'it has no work either: gt sling BEAD RIG'
+        : `start it again: gt agent resume ${agent.id} · or leave it mail: gt mail send ${agent.id} "subject" -m "text"`,
+    details: { agent: agent.id },
+    cause: error,
+  })
 }

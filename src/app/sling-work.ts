@@ -10,7 +10,7 @@ import {
   RolledBackError,
 } from '../domain/errors.js'
 import { firstPrompt } from '../domain/first-prompt.js'
-import { type AgentId, agentId, branchName, nearest } from '../domain/ids.js'
+import { type AgentId, agentId, branchName, nearest, printable } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
 import type { Rig } from '../domain/rig.js'
 import type { Runtime } from '../domain/runtime.js'
@@ -109,7 +109,7 @@ export async function planSling(town: Town, request: SlingRequest): Promise<Slin
     return {
       bead,
       agent: id,
-      branch: branchName(id, bead.id),
+      branch: branchName(id, bead.shownId),
       worktree: town.places.worktree(crew.rig.name, name),
       base: crew.base,
     }
@@ -134,7 +134,7 @@ export function pick<T>(table: Readonly<Record<string, T>>, name: string, what: 
   const value = Object.hasOwn(table, name) ? table[name] : undefined
   if (value !== undefined) return value
   const near = nearest(name, Object.keys(table))
-  throw new NotFoundError(`there is no ${what} "${name}"`, {
+  throw new NotFoundError(`there is no ${what} "${printable(name)}"`, {
     code: `${what}-not-found`,
     hint: near === undefined ? `known: ${Object.keys(table).join(', ')}` : `did you mean ${near}?`,
   })
@@ -253,7 +253,7 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
     rig: crew.rig.name,
     hook: bead.id,
     worktree: town.places.worktree(crew.rig.name, id.slice(id.indexOf('/') + 1)),
-    branch: branchName(id, bead.id),
+    branch: branchName(id, bead.shownId),
     base: crew.base,
     session: null,
     handoff: null,

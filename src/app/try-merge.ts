@@ -21,9 +21,8 @@ const MAX_RACES = 5
 export async function tryMerge(town: Town, merge: Merge, log: (line: string) => void): Promise<MergeResult> {
   const rig = getRig(town, merge.rig)
   const repositories = await town.repositories()
-  if (merge.candidate !== undefined && (await repositories.isLanded(rig, merge.candidate))) {
-    return { kind: 'merged', sha: merge.candidate, proof: 'found on the target by a later run' }
-  }
+  const before = await settleLanding(town, merge)
+  if (before !== undefined) return before
   const path = town.places.mergeWorktree(rig.name)
   try {
     for (let race = 0; race < MAX_RACES; race++) {
@@ -35,6 +34,27 @@ export async function tryMerge(town: Town, merge: Merge, log: (line: string) => 
     await repositories.dropCandidate(rig, path)
   }
   return { kind: 'waiting', reason: `${rig.branch} moved ${MAX_RACES} times while the gates ran` }
+}
+
+/**
+ * Ends a landing that a killed runner began: a checkout of the target that followed half-way is finished or taken back.
+ * @returns what it came to; undefined when there was none, or it never reached the target
+ */
+export async function settleLanding(town: Town, merge: Merge): Promise<MergeResult | undefined> {
+  if (merge.candidate === undefined) return undefined
+  const rig = getRig(town, merge.rig)
+  const repositories = await town.repositories()
+  const target = await repositories.targetHead(rig)
+  const isLanded = await repositories.isLanded(rig, merge.candidate)
+  // Nothing is left to move; `land` looks after what stands half done first.
+  const landing = await repositories.land({
+    rig,
+    candidate: isLanded ? merge.candidate : target,
+    expected: target,
+  })
+  if (landing.kind === 'blocked') return { kind: 'waiting', reason: landing.why }
+  if (!isLanded) return undefined
+  return { kind: 'merged', sha: merge.candidate, proof: 'found on the target by a later run' }
 }
 
 async function raceOnce(

@@ -1,10 +1,13 @@
 import { agentFrom } from '../domain/agent.js'
+import type { Bead } from '../domain/bead.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
-import { mergeFrom } from '../domain/merge.js'
+import { type Merge, mergeFrom } from '../domain/merge.js'
+import type { View } from '../ports/ledger.js'
 import { clearAway } from './clear-away.js'
 import { findBead, getBead } from './find-entity.js'
 import { releaseOps } from './release-agent.js'
 import type { Town } from './town.js'
+import { settleLanding } from './try-merge.js'
 
 export interface Unslung {
   bead: string
@@ -29,7 +32,14 @@ export async function unslingWork(town: Town, typed: string): Promise<Unslung> {
     })
   }
   const agent = agentFrom(entity)
-  withdrawMerges(town, bead.id, bead.shownId)
+  for (const merge of openMerges(town, view, bead)) {
+    if ((await settleLanding(town, merge))?.kind !== 'merged') continue
+    throw new ConflictError(`${bead.shownId} is on ${merge.target} already`, {
+      code: 'merged',
+      hint: 'its runner ended before it could say so: gt mq run',
+    })
+  }
+  withdrawMerges(town, bead)
   town.step('unsling.withdrawn')
   const cleared = await clearAway(town, agent, `unsling ${bead.shownId}`, 'stopped')
   town.step('unsling.cleared')
@@ -62,29 +72,30 @@ export async function unslingWork(town: Town, typed: string): Promise<Unslung> {
   }
 }
 
-/** Entries of the bead leave the queue first: nothing may land behind our back. One that runs now is not torn out. */
-function withdrawMerges(town: Town, beadKey: string, shownId: string): void {
-  town.ledger.transact(town.actor, (view) => {
-    const merges = view
-      .list({ kind: 'merge', status: ['queued', 'waiting', 'running'] })
-      .map(mergeFrom)
-      .filter((merge) => merge.bead === beadKey)
-    const running = merges.find(
-      (m) => m.status === 'running' && m.runner !== undefined && town.host.isProcessAlive(m.runner) !== false,
-    )
-    if (running) {
-      throw new ConflictError(`${shownId} is being merged right now (${running.shownId})`, {
-        code: 'merging',
-        hint: `see how it goes: gt mq show ${running.shownId}`,
-      })
-    }
-    return {
-      ops: merges.map((m) => ({
-        o: 'move' as const,
-        id: m.id,
-        gen: m.generation + 1,
-        f: { status: 'rejected', reason: 'unslung', runner: null },
-      })),
-    }
+/** @throws ConflictError code `merging`: an entry that runs now is not torn out */
+function openMerges(town: Town, view: View, bead: Bead): Merge[] {
+  const merges = view
+    .list({ kind: 'merge', status: ['queued', 'waiting', 'running'] })
+    .map(mergeFrom)
+    .filter((merge) => merge.bead === bead.id)
+  const running = merges.find(
+    (m) => m.status === 'running' && m.runner !== undefined && town.host.isProcessAlive(m.runner) !== false,
+  )
+  if (!running) return merges
+  throw new ConflictError(`${bead.shownId} is being merged right now (${running.shownId})`, {
+    code: 'merging',
+    hint: `see how it goes: gt mq show ${running.shownId}`,
   })
+}
+
+/** Entries of the bead leave the queue first: nothing may land behind our back. */
+function withdrawMerges(town: Town, bead: Bead): void {
+  town.ledger.transact(town.actor, (view) => ({
+    ops: openMerges(town, view, bead).map((m) => ({
+      o: 'move' as const,
+      id: m.id,
+      gen: m.generation + 1,
+      f: { status: 'rejected', reason: 'unslung', runner: null },
+    })),
+  }))
 }

@@ -22,7 +22,7 @@ export function beadText(
 ): string[] {
   const lines = [
     `${bead.shownId}  ${plain(bead.title, 500)}`,
-    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${bead.assignee}`} · P${bead.priority} · ${bead.type}${bead.rig === undefined ? '' : ` · rig ${bead.rig}`}`,
+    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${bead.assignee}`} · P${bead.priority} · ${plain(bead.type)}${bead.rig === undefined ? '' : ` · rig ${bead.rig}`}`,
   ]
   if (bead.labels.length > 0) lines.push(`  labels ${bead.labels.map((label) => plain(label)).join(', ')}`)
   if (blockers.length > 0) lines.push(`  waits for ${blockers.join(', ')}`)

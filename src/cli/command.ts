@@ -59,6 +59,8 @@ export interface Command {
   examples: readonly string[]
   /** Called by programs of ours, not by people: left out of the overview. */
   internal?: boolean
+  /** Writes nothing, so the store needs no tidying after it. */
+  readsOnly?: boolean
   run(context: CliContext, args: Arguments, options: OptionValues): Promise<Output | undefined>
 }
 

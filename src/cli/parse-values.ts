@@ -1,10 +1,11 @@
 import { BEAD_STATUSES, type BeadStatus } from '../domain/bead.js'
 import { UsageError } from '../domain/errors.js'
+import { printable } from '../domain/ids.js'
 
 export function parsePriority(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^[pP]?[0-4]$/.test(text)) return Number(text.replace(/^[pP]/, ''))
-  throw new UsageError(`priority "${text}" is not one of 0 (first) to 4 (last)`, {
+  throw new UsageError(`priority "${printable(text)}" is not one of 0 (first) to 4 (last)`, {
     code: 'bad-priority',
     hint: 'like: -p 1',
   })
@@ -18,7 +19,7 @@ export function parseStatuses(values: readonly string[]): (BeadStatus | 'blocked
     .map((value) => {
       const status = known.find((candidate) => candidate === value)
       if (status) return status
-      throw new UsageError(`"${value}" is not a status`, {
+      throw new UsageError(`"${printable(value)}" is not a status`, {
         code: 'bad-status',
         hint: `one of ${known.join(', ')}`,
       })
@@ -30,5 +31,7 @@ export function parseCount(text: string | undefined, what: string, least = 0): n
   if (text === undefined) return undefined
   const value = Number(text)
   if (Number.isInteger(value) && value >= least) return value
-  throw new UsageError(`${what} "${text}" is not a whole number of at least ${least}`, { code: 'bad-number' })
+  throw new UsageError(`${what} "${printable(text)}" is not a whole number of at least ${least}`, {
+    code: 'bad-number',
+  })
 }

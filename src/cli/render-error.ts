@@ -6,10 +6,8 @@ export function renderError(error: unknown, json: boolean): { text: string; exit
   if (!(error instanceof GtError)) return renderBug(error, json)
   if (json) {
     const { message, code, hint, details, exitCode } = error
-    return {
-      text: `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }), details, exitCode } })}\n`,
-      exitCode,
-    }
+    const facts = { code, message, ...(hint === undefined ? {} : { hint }), details, exitCode }
+    return { text: jsonLine({ error: facts }), exitCode }
   }
   const lines = [`gt: ${error.message}`]
   const usage = error instanceof UsageError ? error.details.usage : undefined
@@ -25,7 +23,21 @@ export function renderError(error: unknown, json: boolean): { text: string; exit
     )
   }
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`)
-  return { text: `${lines.join('\n')}\n`, exitCode: error.exitCode }
+  return { text: harmless(`${lines.join('\n')}\n`), exitCode: error.exitCode }
+}
+
+/** Words of the user, names of files and output of other programs end up in errors: none of it may drive the terminal. */
+function harmless(text: string): string {
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+/** JSON itself escapes only the control characters below the space. */
+function jsonLine(value: unknown): string {
+  const text = JSON.stringify(value)
+  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`
 }
 
 const BUG_EXIT = 70
@@ -35,10 +47,7 @@ function renderBug(error: unknown, json: boolean): { text: string; exitCode: num
   if (disk !== undefined) return renderError(disk, json)
   const message = error instanceof Error ? error.message : String(error)
   if (json)
-    return {
-      text: `${JSON.stringify({ error: { code: 'bug', message, exitCode: BUG_EXIT } })}\n`,
-      exitCode: BUG_EXIT,
-    }
+    return { text: jsonLine({ error: { code: 'bug', message, exitCode: BUG_EXIT } }), exitCode: BUG_EXIT }
   const stack = error instanceof Error ? (error.stack ?? message) : message
   return {
     text: `gt: a promise in gt's own code was broken: ${message}\n${stack}\nhint: please report this, with the command you ran\n`,

@@ -34,7 +34,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     const context = makeContext(io, parsed.options, openTown)
     const output = await command.run(context, parsed.args, parsed.options)
     if (output) await print(output, context)
-    await context.afterwards()
+    if (command.readsOnly !== true) await context.afterwards()
     return output?.exitCode ?? 0
   } catch (error) {
     return fail(error, io, json)

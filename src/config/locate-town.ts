@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { NotFoundError } from '../domain/errors.js'
+import { printable } from '../domain/ids.js'
 
 export interface Whereabouts {
   /** --town */
@@ -28,7 +29,7 @@ export function findTown({ town, cwd, env }: Whereabouts): string | undefined {
   if (named !== undefined) {
     const root = resolve(cwd, named)
     if (isTown(root)) return root
-    throw new NotFoundError(`${root} is not a town: it has no town.toml`, {
+    throw new NotFoundError(`${printable(root, 300)} is not a town: it has no town.toml`, {
       code: 'no-town',
       hint: `make one there: gt init ${named}`,
       details: { town: root, from: town === undefined ? 'GT_TOWN' : '--town' },

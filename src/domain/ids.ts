@@ -68,8 +68,8 @@ export function splitAgentId(id: AgentId): { rig?: RigName; name: string } {
   return { rig: id.slice(0, slash) as RigName, name: id.slice(slash + 1) }
 }
 
-/** Branch an agent works on: `gt/toast/issue-123`. */
-export function branchName(agent: AgentId, bead: BeadId): string {
+/** Branch an agent works on: `gt/toast/issue-123`. The shown id is enough: an agent has one bead at a time. */
+export function branchName(agent: AgentId, bead: string): string {
   return `gt/${splitAgentId(agent).name}/${bead}`
 }
 

@@ -123,10 +123,7 @@ async function register(
   const call = { ...at(repository), args: ['worktree', 'add', '--no-checkout', '-b', branch, path, base] }
   await context.lock(`repository-${shortHash(repository.gitDir)}`, async () => {
     let result = await context.git.attempt(call)
-    if (
-      result.exitCode !== 0 &&
-      (await clearLeftovers(context, repository, { ...job, isTaken: isTaken(result) }))
-    ) {
+    if (result.exitCode !== 0 && (await clearLeftovers(context, repository, { ...job, result }))) {
       result = await context.git.attempt(call)
     }
     if (result.exitCode === 0) return
@@ -145,22 +142,29 @@ async function register(
 }
 
 function isTaken(result: GitResult): boolean {
-  return /branch named .* already exists|cannot lock ref 'refs\/heads\//.test(result.stderr)
+  return /branch named .* already exists|cannot lock ref .* exists; cannot create/.test(result.stderr)
 }
 
 /** @returns whether something that may go was in the way and is gone */
 async function clearLeftovers(
   context: GitContext,
   repository: Repository,
-  job: { request: Request; begun: Begun | undefined; isTaken: boolean },
+  job: { request: Request; begun: Begun | undefined; result: GitResult },
 ): Promise<boolean> {
   const { path, branch, base } = job.request
+  // A git of ours that was killed while it made the branch leaves the lock of it.
+  const lock = join(repository.gitDir, `refs/heads/${branch}.lock`)
+  if (job.begun?.branch === branch && job.result.stderr.includes(`'${lock}': File exists`)) {
+    await rm(lock, { force: true })
+    return true
+  }
+  const wasTaken = isTaken(job.result)
   // Git makes the branch first and keeps it when the rest fails.
-  const ownBase = job.isTaken ? (job.begun?.branch === branch ? job.begun.base : undefined) : base
+  const ownBase = wasTaken ? (job.begun?.branch === branch ? job.begun.base : undefined) : base
   if (ownBase === undefined) return false
   const args = ['update-ref', '-d', `refs/heads/${branch}`, ownBase]
   const isFree = (await context.git.attempt({ ...at(repository), args })).exitCode === 0
-  if (job.isTaken) return isFree
+  if (wasTaken) return isFree
   // The folder was deleted by hand. Its record may go when all it says is which branch was checked out.
   const found = await findWorktree(repository, path)
   if (found === undefined || existsSync(path)) return false

@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Sha } from '../ports/repositories.js'
 import { at, type GitContext, type Repository } from './repository.js'
+import { readText } from './worktree-place.js'
 
 /** A landing that began and did not end yet. */
 export interface LandingIntent {
@@ -16,6 +20,31 @@ export async function recordIntent(
 ): Promise<void> {
   const input = `update ${ref('from', job.branch)} ${job.from}\nupdate ${ref('to', job.branch)} ${job.to}\n`
   await context.git.run({ ...at(repository), args: ['update-ref', '--stdin'], input })
+}
+
+/** As long as git itself would wait for a held ref. */
+const TRIES = 20
+const WAIT_MS = 50
+
+/**
+ * A git that was killed while it wrote leaves lock files. Those of our own refs are ours for certain; the one of the
+ * branch is when it holds the candidate. The caller holds the landing lock of the repository.
+ */
+export async function clearStaleLocks(
+  context: GitContext,
+  repository: Repository,
+  branch: string,
+): Promise<void> {
+  const pathOf = (name: string) => join(repository.gitDir, `${name}.lock`)
+  const own = [ref('from', branch), ref('to', branch)].map(pathOf)
+  const target = pathOf(`refs/heads/${branch}`)
+  const isHeld = () => [...own, target].some((path) => existsSync(path))
+  for (let n = 0; n < TRIES && isHeld(); n++) await context.clock.sleep(WAIT_MS)
+  if (!isHeld()) return
+  for (const path of own) await rm(path, { force: true })
+  const intent = await findIntent(context, repository, branch)
+  const text = (await readText(target)).trim()
+  if (text !== '' && text === intent?.to) await rm(target, { force: true })
 }
 
 /** Half of it, from a kill while it was written or removed, means that no file is touched. */

@@ -10,7 +10,7 @@ import {
   waitForOrphan,
 } from './checkout-lock.js'
 import { type Checkout, insideCheckout, listCheckouts } from './checkouts.js'
-import { dropIntent, findIntent, type LandingIntent } from './landing-intent.js'
+import { clearStaleLocks, dropIntent, findIntent, type LandingIntent } from './landing-intent.js'
 import { takeBack } from './landing-undo.js'
 import { findRef, isAncestor } from './remote.js'
 import type { GitContext, Repository } from './repository.js'
@@ -26,6 +26,7 @@ export async function finishInterrupted(
   repository: Repository,
   branch: string,
 ): Promise<string | undefined> {
+  await clearStaleLocks(context, repository, branch)
   const found = await findIntent(context, repository, branch)
   if (found === undefined) return undefined
   if (found.from === undefined || found.to === undefined) {

@@ -103,21 +103,33 @@ function branchMoved(request: Request, where: string, actual: Sha | undefined): 
   })
 }
 
-/** The remote goes first: while the local branch stands, a failed try can be seen and repeated. */
+/**
+ * The remote goes first: while the local branch stands, a failed try can be seen and repeated.
+ * Without `expected`, the branch goes when its commits are part of the target or of a salvage, wherever it points.
+ */
 export async function deleteBranch(
   context: GitContext,
   rig: Rig,
-  request: { branch: string; expected: Sha },
+  request: { branch: string; expected?: Sha | undefined },
 ): Promise<void> {
   const { branch } = request
-  const expected = checkSha(request.expected)
   checkBranch(branch)
   const repository = await openRepository(context, rig)
   const local = await findRef(context, repository, `refs/heads/${branch}`)
+  if (local === undefined && request.expected === undefined) return
+  const expected =
+    request.expected === undefined
+      ? await checkSafe(context, repository, { branch, tip: local ?? '' })
+      : checkSha(request.expected)
   const moved = { branch, head: expected }
   if (local !== undefined && local !== expected) throw branchMoved(moved, repository.top, local)
   await checkNotInUse(context, repository, branch)
-  if (repository.isRemote) await deleteOnRemote(context, repository, { branch, expected })
+  if (repository.isRemote)
+    await deleteOnRemote(context, repository, {
+      branch,
+      expected,
+      mayBeOlder: request.expected === undefined,
+    })
   if (local === undefined) return
   const input = [`refs/heads/${branch} ${expected}`, publishedRef(branch), publishingRef(branch)]
   const call = {
@@ -131,17 +143,38 @@ export async function deleteBranch(
   if (actual !== undefined) throw branchMoved(moved, repository.top, actual)
 }
 
+/** @throws ConflictError code `branch-not-safe` when `tip` would be lost with its branch */
+async function checkSafe(
+  context: GitContext,
+  repository: Repository,
+  job: { branch: string; tip: Sha },
+): Promise<Sha> {
+  const args = ['for-each-ref', '--count=1', '--contains', job.tip, 'refs/gt/salvage/', repository.targetRef]
+  // Fails for a commit of the remote that is not known here.
+  const holders = await context.git.attempt({ ...at(repository), args })
+  if (holders.exitCode === 0 && holders.stdout !== '') return job.tip
+  throw new ConflictError(
+    `${job.branch} at ${job.tip.slice(0, 12)} holds commits that are saved nowhere else`,
+    {
+      code: 'branch-not-safe',
+      hint: `git -C ${quoted(repository.top)} log ${job.branch}`,
+      details: { ...job },
+    },
+  )
+}
+
 async function deleteOnRemote(
   context: GitContext,
   repository: Repository,
-  request: { branch: string; expected: Sha },
+  request: { branch: string; expected: Sha; mayBeOlder: boolean },
 ): Promise<void> {
   const { branch, expected } = request
   const actual = await askRemote(context, repository, branch)
   if (actual === undefined) return
+  if (request.mayBeOlder && actual !== expected) await checkSafe(context, repository, { branch, tip: actual })
   const pushed =
-    actual === expected
-      ? await pushBranch(context, repository, { branch, expected })
+    actual === expected || request.mayBeOlder
+      ? await pushBranch(context, repository, { branch, expected: actual })
       : { kind: 'stale' as const }
   if (pushed.kind === 'pushed') return
   if (pushed.kind === 'stale') throw branchMoved({ branch, head: expected }, 'the remote', actual)

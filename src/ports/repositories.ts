@@ -43,8 +43,11 @@ export interface Repositories {
   }): Promise<Salvage>
   /** The salvage must be of this path and still current, else ConflictError code `not-salvaged` and nothing is deleted. Repeatable. */
   removeWorktree(request: { rig: Rig; path: string; salvage: Salvage }): Promise<void>
-  /** Deletes the branch only while it points at `expected`; also on the remote for URL rigs. Absent is fine. */
-  deleteBranch(rig: Rig, branch: string, expected: Sha): Promise<void>
+  /**
+   * Deletes the branch only while it points at `expected`; also on the remote for URL rigs. Absent is fine.
+   * Without `expected`: only when all its commits are part of the target or of a salvage, else ConflictError code `branch-not-safe`.
+   */
+  deleteBranch(rig: Rig, branch: string, expected?: Sha): Promise<void>
   listSalvage(rig: Rig): Promise<{ ref: string; sha: Sha; at: string; subject: string }[]>
   /** Local file patterns git should not see, in the repository's own info/exclude. Repeatable, atomic. */
   exclude(rig: Rig, patterns: readonly string[]): Promise<void>

@@ -5,7 +5,7 @@ import type { Awaited } from './chain-reader.js'
 import { FORMAT, listLog, type StorePaths, segmentName } from './layout.js'
 import type { LogState } from './log-state.js'
 import { encodeRecord, type LogOp, NEWLINE } from './record-line.js'
-import { isMissing, LogChanged, readRange } from './segment-bytes.js'
+import { isMissing, readRange } from './segment-bytes.js'
 import type { Stamp } from './stamp.js'
 import { diskFull, notDurable, writeError } from './store-errors.js'
 import type { StoreSettings } from './store-options.js'
@@ -114,11 +114,7 @@ export class Appender {
 
   #readBack(request: AppendRequest, segment: { fd: number; number: number }): Awaited['verdict'] {
     const awaited: Awaited = { stamp: request.stamp }
-    try {
-      this.#log.readOwn(request.clone, segment.number, segment.fd, awaited)
-    } catch (error) {
-      if (!(error instanceof LogChanged)) throw error
-    }
+    this.#log.readOwn(request.clone, segment.number, segment.fd, awaited)
     this.#settings.onStep('after-readback')
     return awaited.verdict
   }

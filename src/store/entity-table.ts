@@ -29,7 +29,7 @@ export class EntityTable implements FoldTarget {
   readonly #newEvents: StoredEvent[] = []
   #events: StoredEvent[] | undefined
   /** Overlay entities that the snapshot does not know with this birth, by group of their shown ids. */
-  readonly #births = new Map<string, Set<string>>()
+  readonly #births = new Map<string, string[]>()
   readonly #shown = new Map<string, ReadonlyMap<string, string>>()
   readonly #now: () => number
   #horizon = ''
@@ -78,8 +78,8 @@ export class EntityTable implements FoldTarget {
     const group = groupOf(state.id)
     this.#shown.delete(group)
     const ids = this.#births.get(group)
-    if (ids === undefined) this.#births.set(group, new Set([state.id]))
-    else ids.add(state.id)
+    if (ids === undefined) this.#births.set(group, [state.id])
+    else if (!ids.includes(state.id)) ids.push(state.id)
   }
 
   addEvent(event: StoredEvent): void {

@@ -46,11 +46,12 @@ export type Verdict = 'applied' | 'void' | 'sealed'
  * @returns `void`: the chain already has the generation that one of its `new` or `move` wants, and nothing of it counts
  */
 export function applyRecord(target: FoldTarget, chain: string, record: LogRecord): Verdict {
-  const ops = record.ops.map(readOp)
+  const ops = record.ops.map((op) => readOp(op))
   target.noteStamp(record.t)
   if (isVoid(target, chain, ops)) return 'void'
   let verdict: Verdict = 'applied'
-  for (const [index, op] of ops.entries()) {
+  for (let index = 0; index < ops.length; index++) {
+    const op = ops[index]
     if (op === undefined) target.noteUnknownOp()
     else if (op.o === 'seal') verdict = 'sealed'
     else applyOp(target, { chain, stamp: record.t, by: record.by, index }, op)

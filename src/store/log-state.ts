@@ -4,6 +4,7 @@ import { EntityTable } from './entity-table.js'
 import { listLog, type StorePaths } from './layout.js'
 import { LogChanged } from './segment-bytes.js'
 import { Snapshot, SnapshotDamaged } from './snapshot.js'
+import { unstable } from './store-errors.js'
 
 /** Compaction and sync may change files under a reader; more often than this in a row means something is broken. */
 const MAX_RESTARTS = 8
@@ -41,15 +42,15 @@ export class LogState {
     this.#bringUpToDate(true)
   }
 
-  #bringUpToDate(mayUseSnapshot: boolean): void {
+  #bringUpToDate(mayUseSnapshot: boolean, awaited?: Awaited): void {
     for (let restarts = 0; ; restarts++) {
       try {
         if (!this.#isLoaded) this.#load(mayUseSnapshot && restarts === 0)
-        this.#advance()
+        this.#advance(awaited)
         return
       } catch (error) {
-        const isStale = error instanceof LogChanged || error instanceof SnapshotDamaged
-        if (!isStale || restarts >= MAX_RESTARTS) throw error
+        if (!isStale(error)) throw error
+        if (restarts >= MAX_RESTARTS) throw unstable(this.#paths.root, error)
         this.#isLoaded = false
       }
     }
@@ -75,8 +76,10 @@ export class LogState {
     try {
       this.#tailBytes += readSegment(target, cursor, fd)
     } catch (error) {
-      if (error instanceof SnapshotDamaged || error instanceof LogChanged) this.#isLoaded = false
-      throw error
+      if (!isStale(error)) throw error
+      // The record is written; what became of it must be known, so everything is read.
+      this.#isLoaded = false
+      this.#bringUpToDate(false, awaited)
     }
   }
 
@@ -119,14 +122,18 @@ export class LogState {
     }
   }
 
-  #advance(): void {
+  #advance(awaited?: Awaited): void {
     const listing = listLog(this.#paths.log)
     for (const clone of this.#chains.keys()) {
       if (!listing.has(clone)) throw new LogChanged(`all files of ${clone} are gone`)
     }
-    const target = { logDirectory: this.#paths.log, table: this.#table }
+    const target = { logDirectory: this.#paths.log, table: this.#table, ...(awaited && { awaited }) }
     for (const [clone, files] of listing) {
       this.#tailBytes += advanceChain(target, this.cursor(clone), files)
     }
   }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof LogChanged || error instanceof SnapshotDamaged
 }

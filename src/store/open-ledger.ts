@@ -13,7 +13,7 @@ import type { LogOp } from './record-line.js'
 import { errorCode } from './segment-bytes.js'
 import { writeSnapshot } from './snapshot-writer.js'
 import { nextStamp, type Stamp } from './stamp.js'
-import { newerFormat, noStore, writeError } from './store-errors.js'
+import { newerFormat, noStore, readError, writeError } from './store-errors.js'
 import { type StoreOptions, type StoreSettings, storeSettings } from './store-options.js'
 import { StoreView } from './store-view.js'
 import { uncommittedForMs } from './uncommitted.js'
@@ -29,7 +29,7 @@ const MAX_LOST = 1000
 export interface StoreLedger extends Ledger {
   /** Id that this directory writes under; undefined before its first write. */
   readonly clone: string | undefined
-  /** Closes the snapshot file. The ledger stays usable and opens it again when needed. */
+  /** Closes the snapshot file; views end. The ledger stays usable and opens it again when needed. */
   close(): void
 }
 
@@ -64,8 +64,16 @@ class FileLedger implements StoreLedger {
   }
 
   read(): View {
-    this.#log.refresh()
+    this.#refresh()
     return this.#view
+  }
+
+  #refresh(): void {
+    try {
+      this.#log.refresh()
+    } catch (error) {
+      throw readError(this.#paths.root, error)
+    }
   }
 
   transact<D extends Decision>(by: string, decide: (view: View) => D): D {
@@ -91,8 +99,11 @@ class FileLedger implements StoreLedger {
 
   #append(by: string, ops: readonly Op[]) {
     const { clone } = this.#writableIdentity()
-    checkOps(this.#log.table, ops)
-    const stamp = this.#nextStamp(clone, floorStamp(this.#log.table, ops))
+    const floor = this.#log.query((table) => {
+      checkOps(table, ops)
+      return floorStamp(table, ops)
+    })
+    const stamp = this.#nextStamp(clone, floor)
     return this.#appender.append({
       clone,
       by,
@@ -158,13 +169,15 @@ class FileLedger implements StoreLedger {
   }
 
   compactCache(force = false): void {
-    this.#log.refresh()
+    this.#refresh()
     if (this.#log.tailBytes === 0 || (!force && this.#log.tailBytes <= TAIL_LIMIT_BYTES)) return
     try {
-      writeSnapshot(this.#paths.snapshot, this.#log, {
-        temporary: `${this.#paths.snapshot}.${this.#random(8)}.tmp`,
-        onStep: (step) => this.#settings.onStep(`snapshot:${step}`),
-      })
+      this.#log.query(() =>
+        writeSnapshot(this.#paths.snapshot, this.#log, {
+          temporary: `${this.#paths.snapshot}.${this.#random(8)}.tmp`,
+          onStep: (step) => this.#settings.onStep(`snapshot:${step}`),
+        }),
+      )
       this.#log.noteSnapshotWritten()
     } catch (error) {
       // No space, or only readable: slower for the next one, but what was done stays done.

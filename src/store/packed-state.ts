@@ -1,5 +1,5 @@
 import type { Json } from '../domain/record.js'
-import type { EntityState } from './entity-state.js'
+import { type EntityState, own, put } from './entity-state.js'
 import type { Stamp } from './stamp.js'
 
 /**
@@ -18,15 +18,14 @@ export interface PackedState extends Omit<EntityState, 'reg' | 'grd' | 'set'> {
 export type ReadableState = EntityState | PackedState
 
 export function packState(state: EntityState): PackedState {
-  const stamps = [...stampsOf(state)].sort()
-  const places = new Map(stamps.map((stamp, place) => [stamp, place]))
-  const place = (stamp: Stamp) => places.get(stamp) ?? 0
+  const t = stampsOf(state)
+  // A handful of stamps: searching the list beats building a map of it.
   return {
     ...state,
-    t: stamps,
-    reg: mapValues(state.reg, ([stamp, value]) => [place(stamp), value]),
-    grd: mapValues(state.grd, ([gen, stamp, rank, value]) => [gen, place(stamp), rank, value]),
-    set: mapValues(state.set, (elements) => mapValues(elements, ([stamp, flag]) => [place(stamp), flag])),
+    t,
+    reg: mapValues(state.reg, ([stamp, value]) => [t.indexOf(stamp), value]),
+    grd: mapValues(state.grd, ([gen, stamp, rank, value]) => [gen, t.indexOf(stamp), rank, value]),
+    set: mapValues(state.set, (elements) => mapValues(elements, ([stamp, flag]) => [t.indexOf(stamp), flag])),
   }
 }
 
@@ -40,16 +39,26 @@ export function unpackState({ t, ...packed }: PackedState): EntityState {
   }
 }
 
-function stampsOf(state: EntityState): Set<Stamp> {
-  const stamps = new Set<Stamp>()
-  for (const [stamp] of Object.values(state.reg)) stamps.add(stamp)
-  for (const [, stamp] of Object.values(state.grd)) stamps.add(stamp)
-  for (const elements of Object.values(state.set))
-    for (const [stamp] of Object.values(elements)) stamps.add(stamp)
-  return stamps
+/** Each once, ascending. */
+function stampsOf(state: EntityState): Stamp[] {
+  const stamps: Stamp[] = []
+  const note = (stamp: Stamp) => {
+    if (!stamps.includes(stamp)) stamps.push(stamp)
+  }
+  for (const field in state.reg) note(state.reg[field]?.[0] ?? '')
+  for (const field in state.grd) note(state.grd[field]?.[1] ?? '')
+  for (const field in state.set) {
+    const elements = state.set[field]
+    for (const element in elements) note(elements[element]?.[0] ?? '')
+  }
+  return stamps.sort()
 }
 
-/** `Object.fromEntries` defines properties, so that a field called `__proto__` stays a field. */
 function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+  const changed: Record<string, B> = {}
+  for (const key of Object.keys(record)) {
+    const value = own(record, key)
+    if (value !== undefined) put(changed, key, change(value))
+  }
+  return changed
 }

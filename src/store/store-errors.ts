@@ -36,6 +36,28 @@ export function writeError(root: string, error: unknown): unknown {
   })
 }
 
+/** The files changed under the reader again and again, or cannot be what they say. */
+export function unstable(root: string, cause: unknown): OperationError {
+  return new OperationError(`${root}: the log keeps changing in ways it never should`, {
+    code: 'log-unstable',
+    hint: 'look for another program that writes there; gt doctor checks the store',
+    details: { path: root },
+    cause,
+  })
+}
+
+/** An error of the file system while reading, in our own words. Others pass through as they are. */
+export function readError(root: string, error: unknown): unknown {
+  const code = errorCode(error)
+  if (error instanceof GtError || code === undefined) return error
+  if (code === 'ENOENT') return noStore(root)
+  return new OperationError(`cannot read ${root}: ${code}`, {
+    code: 'store-not-readable',
+    details: { path: root, errno: code },
+    cause: error,
+  })
+}
+
 /** The record is in the file but the disk did not confirm it. */
 export function notDurable(root: string, error: unknown): OperationError {
   return new OperationError(

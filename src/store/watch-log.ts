@@ -45,10 +45,14 @@ export function watchLog(directory: string, onChange: () => void): () => void {
 
 /** Names and sizes: a log only grows, so nothing else can change without them. */
 function fingerprint(directory: string): string {
-  let text = ''
-  for (const name of readdirSync(directory).sort()) {
-    const size = statSync(join(directory, name), { throwIfNoEntry: false })?.size
-    if (size !== undefined) text += `${name}:${size}\n`
+  try {
+    const sizeOf = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.size
+    return readdirSync(directory)
+      .sort()
+      .map((name) => `${name}:${sizeOf(name)}`)
+      .join('\n')
+  } catch {
+    // Not there just now. Whoever reads next will say so; a timer has nobody to tell.
+    return ''
   }
-  return text
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
         name: 'tracked',
         when: promptOf('tracked-1'),
         steps: [
-          { tools: [bash('git status --porcelain --ignored; cat AGENTS.md; ls -A')] },
+          { tools: [bash('git status --porcelain --ignored; cat AGENTS.md; echo; ls -A')] },
           { tools: [bash('echo x > x.txt && git add -A && git commit --quiet -m "feat: x" && gt done')] },
           { say: 'Handed in.' },
         ],

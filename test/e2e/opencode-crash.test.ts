@@ -149,13 +149,10 @@ describe('kill -9 of opencode in the middle of a tool call', () => {
     expect(readFileSync(join(clone, 'work.txt'), 'utf8')).toBe('draft\n')
     writeFileSync(join(town.root, 'never-1'), '')
     expect(sideEffects(1)).toEqual(['begun'])
-    expect(model.requests.map((one) => `${one.turn} ${one.step}`)).toEqual([
-      'issue-1 0',
-      'issue-1 1',
-      'issue-1 again 0',
-      'issue-1 again 1',
-      'issue-1 again 2',
-    ])
+    // Its last words may have been cut off: the queue ends a session as soon as its bead is merged.
+    const said = model.requests.map((one) => `${one.turn} ${one.step}`)
+    expect(said.slice(0, 4)).toEqual(['issue-1 0', 'issue-1 1', 'issue-1 again 0', 'issue-1 again 1'])
+    expect(said.slice(4)).toEqual(said.length > 4 ? ['issue-1 again 2'] : [])
     const spawned = await eventsOf(town, AGENT, 'session.spawned')
     expect(spawned.map((event) => event.data.mode)).toEqual(['new', 'resume'])
     const started = await eventsOf(town, AGENT, 'session.started')

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AgentView, TownView } from '../../src/app/town-view.js'
@@ -176,6 +176,9 @@ test('the merge queue lands the commit, closes the bead in the same record and c
   expect(town.git(clone, 'log', '-1', '--format=%an <%ae>', 'main')).toBe('A Tester <tester@localhost>')
   const [merged] = await eventsOf(town, AGENT, 'bead.merged')
   expect(merged?.data).toMatchObject({ bead: 'issue-123', sha: bead.merged_as })
+  const records = recordsWith(join(town.root, '.beads/log'), '"bead.merged"')
+  expect(records).toHaveLength(1)
+  expect(records[0]).toMatch(/"o":"move","id":"issue-123",[^}]*"status":"closed"/)
 
   expect(existsSync(worktree)).toBe(false)
   expect(town.git(clone, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
@@ -217,3 +220,9 @@ test('what happened is on record: events, cost, the last screen', async () => {
   expect(peeked.stdout).toContain('It is in the queue.')
   expect(peeked.stderr).toContain('the last screen that was kept')
 })
+
+/** Lines of the store's log that hold a text; a line is one record. */
+function recordsWith(dir: string, text: string): string[] {
+  const lines = readdirSync(dir).flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n'))
+  return lines.filter((line) => line.includes(text))
+}

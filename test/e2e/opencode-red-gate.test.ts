@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../support/test-town.js'
@@ -9,10 +9,13 @@ import {
   lastRequest,
   type OpencodeTown,
   opencodeTown,
+  pidsRunning,
   promptOf,
+  status,
   subjects,
   timesShown,
   untilLanded,
+  untilState,
 } from './support-opencode.js'
 
 /** The gate is red at first: its output reaches the model, which mends its work and hands it in again. */
@@ -22,7 +25,8 @@ let lab: OpencodeTown
 beforeAll(async () => {
   lab = await opencodeTown({
     gates: [
-      'echo run >> ../../../gate-runs; grep -qx good answer.txt || { echo "GATE-SAYS: answer.txt is $(cat answer.txt)"; exit 3; }',
+      'echo run >> ../../../gate-runs; while [ -e ../../../hold ]; do sleep 0.05; done; ' +
+        'grep -qx good answer.txt || { echo "GATE-SAYS: answer.txt is $(cat answer.txt)"; exit 3; }',
     ],
     turns: [
       {
@@ -43,6 +47,34 @@ beforeAll(async () => {
         steps: [
           { tools: [bash('gt prime', 'git log --format=%s main..')] },
           { tools: [bash('echo good > answer.txt', 'git commit --quiet -am "fix: answer" && gt done')] },
+          { say: 'Handed in again.' },
+        ],
+      },
+      {
+        name: 'issue-2',
+        when: promptOf('issue-2'),
+        steps: [
+          {
+            tools: [
+              bash('echo worse > answer.txt && git commit --quiet -am "feat: other answer" && gt done'),
+            ],
+          },
+          { say: 'Handed in.' },
+        ],
+      },
+      {
+        name: 'mend after the end',
+        when: { userText: /issue-2 did not land[\s\S]+answer\.txt is worse[\s\S]+you were started again/ },
+        steps: [
+          {
+            tools: [
+              bash(
+                'echo good > answer.txt',
+                'echo 2 > two.txt',
+                'git add -A && git commit --quiet -m "fix: again" && gt done',
+              ),
+            ],
+          },
           { say: 'Handed in again.' },
         ],
       },
@@ -84,9 +116,30 @@ test('the mended work lands once, as one set of commits', async () => {
   expect(readFileSync(join(clone, 'answer.txt'), 'utf8')).toBe('good\n')
   expect(readFileSync(join(town.root, 'gate-runs'), 'utf8')).toBe('run\nrun\n')
   expect(await eventsOf(town, AGENT, 'bead.merged')).toHaveLength(1)
-  expect(timesShown(model, lastRequest(model, 'mend').sessionId, 'GATE-SAYS')).toBe(1)
+  expect(timesShown(model, lastRequest(model, 'mend').sessionId, 'answer.txt is bad')).toBe(1)
   const { merges } = await town.json<{ merges: { status: string }[] }>('mq', 'list', '--all')
   expect(merges.map((merge) => merge.status)).toEqual(['returned', 'merged'])
+})
+
+test('an agent whose session died meanwhile is started again for the evidence', async () => {
+  const { town, clone, model } = lab
+  writeFileSync(join(town.root, 'hold'), '')
+  await town.ok('bead', 'create', '--id', 'issue-2', 'write another answer')
+  await town.ok('sling', 'issue-2', 'proj', '--agent', 'opencode')
+  await until('the gate', async () => (await status(town)).queue.find((merge) => merge.status === 'running'))
+  await untilState(town, AGENT, 'idle')
+  const [pid] = pidsRunning(town, 'opencode --auto')
+  process.kill(pid ?? 0, 'SIGKILL')
+  const dead = await untilState(town, AGENT, 'failed')
+  expect(dead.detail).toContain('its work is in the merge queue')
+  rmSync(join(town.root, 'hold'))
+
+  await untilLanded(town, 'issue-2')
+  const request = lastRequest(model, 'mend after the end')
+  expect(request.sessionId).toBe(lastRequest(model, 'issue-2').sessionId)
+  expect(timesShown(model, request.sessionId, 'answer.txt is worse')).toBe(1)
+  expect(timesShown(model, request.sessionId, 'you were started again')).toBe(1)
+  expect(subjects(town, clone).slice(0, 2)).toEqual(['fix: again', 'feat: other answer'])
 })
 
 /** Of a bead that nobody has touched. */

@@ -174,7 +174,7 @@ export function pidsRunning(town: TestTown, text: string): number[] {
     .map((one) => one.pid)
 }
 
-/** Shells of bash tools that wait for a file (`waitForFile`). */
+/** Shells of bash tools that wait for a file (`waitForFile`); one of them may be seen twice while it forks. */
 export function toolsWaitingFor(town: TestTown, name: string): number[] {
   return pidsRunning(town, `$GT_TOWN/${name}`)
 }

@@ -24,6 +24,7 @@ import {
 
 /** The store's own, met by every command that writes. */
 const STORE = ['before-write', 'after-write', 'after-readback', 'before-sync', 'after-sync']
+const STORE_SHORT = ['before-write', 'after-write']
 const SLING = [
   'sling.claimed',
   'worktree-noted',
@@ -73,7 +74,7 @@ const LAND_REMOTE = ['landing-checked', 'landing-pushed']
 /** Not met by these commands, or not a point where a process of gt can be stopped. */
 const ELSEWHERE = [
   ...['new-segment', 'before-seal', 'after-seal', 'after-seal-sync', 'temporary-written', 'before-rename', 'after-rename'],
-  ...['clone-started', 'clone-fetched', 'mail.recorded', 'rig.prepared', 'merge.returned'],
+  ...['clone-started', 'clone-fetched', 'mail.recorded', 'rig.prepared', 'merge.returned', 'history:before-import'],
 ]
 
 describe.each([
@@ -115,6 +116,13 @@ describe.each([
     return one
   }
 
+  /** Somebody else lands a commit without content, so that the next candidate has to be made anew. */
+  const moveTarget = (): void => {
+    const { town, target } = made
+    const sha = git(town, target, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'somebody else')
+    git(town, target, 'update-ref', 'refs/heads/main', sha)
+  }
+
   const hasBranch = (branch: string) => gitAsk(made.town, made.repository, 'rev-parse', '--verify', '-q', branch) !== undefined
 
   /** One worktree and one session for each agent that holds a bead; nothing else. */
@@ -132,6 +140,7 @@ describe.each([
   const slingSteps = kind === 'path' && checkedOut ? [...STORE, ...SLING] : ['worktree-registered', 'session.spawned']
   it(`sling is finished by a second sling (${slingSteps.length} steps)`, async () => {
     const { town } = made
+    const ids: string[] = []
     for (const step of slingSteps) {
       const id = await newBead()
       await kill(step, 'sling', id, 'proj')
@@ -150,17 +159,23 @@ describe.each([
       const [again] = await sling(town, id, 'proj')
       expect(again, step).toMatchObject({ bead: id, resumed: after.status !== 'open' })
       if (agent) expect(again?.agent, step).toBe(agent.id)
-      expect((await events(town, 'bead.slung')).filter((event) => event.data.bead === id), step).toHaveLength(1)
+      ids.push(id)
       expect(git(town, again?.worktree ?? '', 'status', '--porcelain'), step).toBe('')
       if (again) atWork.push(again)
     }
+    expect((await eventsOf('bead.slung')).filter((id) => ids.includes(id))).toEqual(ids)
     await expectNothingLeaked()
     expect((await status(town)).agents.filter((agent) => agent.state === 'failed')).toEqual([])
   })
 
-  const doneSteps = kind === 'url' ? [...DONE, ...DONE_URL] : checkedOut ? [...STORE, ...DONE] : ['done.enqueued']
+  const eventsOf = async (type: string): Promise<string[]> =>
+    (await events(made.town, type)).map((event) => String(event.data.bead))
+
+  const doneSteps =
+    kind === 'url' ? [...DONE, ...DONE_URL] : checkedOut ? [...STORE_SHORT, ...DONE] : ['done.enqueued']
   it(`done is finished by a second done (${doneSteps.length} steps)`, async () => {
     const { town } = made
+    const ids: string[] = []
     for (const step of doneSteps) {
       const { bead: id, agent, worktree } = await agentAtWork()
       commitFile(town, worktree, `${id}.txt`, `${id}\n`)
@@ -173,20 +188,23 @@ describe.each([
       if (again.exitCode !== 0) expect(again.stderr, step).toContain('has nothing on its hook')
       await untilClosed(town, id)
       await untilQueueRests(town)
-      const { merges } = await town.json<{ merges: { bead: string }[] }>('mq', 'list', '--all')
-      expect(merges.filter((merge) => merge.bead === id), step).toHaveLength(1)
+      ids.push(id)
       await expectLandedOnce(id, step)
     }
+    const { merges } = await town.json<{ merges: { bead: string }[] }>('mq', 'list', '--all')
+    expect(merges.map((merge) => merge.bead).filter((id) => ids.includes(id))).toEqual(ids)
+    expect((await eventsOf('bead.merged')).filter((id) => ids.includes(id))).toEqual(ids)
     await expectNothingLeaked()
   })
 
   const expectLandedOnce = async (id: string, step: string): Promise<void> => {
     const { town } = made
     expect(landed(made).filter((subject) => subject === `write ${id}.txt`), step).toHaveLength(1)
-    expect((await events(town, 'bead.merged')).filter((event) => event.data.bead === id), step).toHaveLength(1)
-    const { merged_as } = await bead(town, id)
+    const { status: now, merged_as } = await bead(town, id)
+    expect(now, step).toBe('closed')
     expect(gitAsk(town, made.target, 'merge-base', '--is-ancestor', merged_as ?? '', 'main'), step).toBe('')
     if (checkedOut) {
+      expect(existsSync(join(made.clone, '.git/index.lock')), step).toBe(false)
       expect(git(town, made.clone, 'status', '--porcelain'), step).toBe('')
       expect(readFileSync(join(made.clone, `${id}.txt`), 'utf8'), step).toBe(`${id}\n`)
     }
@@ -194,16 +212,18 @@ describe.each([
 
   const mergeSteps =
     kind === 'url'
-      ? [...MERGE, ...LAND_REMOTE, ...CLEAR]
+      ? [...MERGE, ...LAND_REMOTE, 'clear.salvaged', 'removal-tree-gone', 'clear.removed']
       : checkedOut
-        ? [...MERGE, ...LAND_CHECKED_OUT, ...CLEAR, ...STORE]
+        ? [...MERGE, ...LAND_CHECKED_OUT, ...CLEAR, ...STORE_SHORT]
         : [...MERGE, 'landing-locked']
   it(`mq run is finished by the next mq run (${mergeSteps.length} steps)`, async () => {
     const { town } = made
+    const ids: string[] = []
     for (const step of mergeSteps) {
       const { bead: id, agent, worktree, branch } = await agentAtWork()
       const head = commitFile(town, worktree, `${id}.txt`, `${id}\n`)
       await handIn(town, agent)
+      if (CLEAR.includes(step)) moveTarget()
       await kill(step, 'mq', 'run')
       // Not set going again by the look itself: only what a person would see.
       const { beads } = await town.json<{ beads: { id: string; status: string }[] }>('bead', 'list', '--all')
@@ -212,7 +232,7 @@ describe.each([
       if (now === 'closed') expect(landed(made), step).toContain(`write ${id}.txt`)
       const run = await town.json<{ merged: string[] }>('mq', 'run')
       expect(run.merged, step).toEqual(now === 'closed' ? [] : [id])
-      expect((await bead(town, id)).status, step).toBe('closed')
+      ids.push(id)
       await expectLandedOnce(id, step)
       // What the agent had committed is on the target as it was, or in a salvage.
       const holders = git(town, made.repository, 'for-each-ref', '--contains', head, '--format=%(refname)')
@@ -220,12 +240,14 @@ describe.each([
       expect(existsSync(worktree), step).toBe(false)
       expect(hasBranch(branch), step).toBe(false)
     }
+    expect((await eventsOf('bead.merged')).filter((id) => ids.includes(id))).toEqual(ids)
     await expectNothingLeaked()
   })
 
-  const unslingSteps = kind === 'path' && checkedOut ? [...UNSLING, ...STORE] : ['clear.salvaged', 'removal-tree-gone', 'clear.removed']
+  const unslingSteps = kind === 'path' && checkedOut ? [...UNSLING, ...STORE_SHORT] : ['clear.salvaged', 'removal-tree-gone', 'clear.removed']
   it(`unsling is finished by a second unsling (${unslingSteps.length} steps)`, async () => {
     const { town } = made
+    const ids: string[] = []
     for (const step of unslingSteps) {
       const { bead: id, agent, worktree, branch } = await agentAtWork()
       const head = commitFile(town, worktree, 'committed.txt', `committed for ${id}\n`)
@@ -242,9 +264,40 @@ describe.each([
       expect(git(town, made.repository, 'for-each-ref', '--contains', head, 'refs/gt/salvage/'), step).not.toBe('')
       expect(hasBranch(branch), step).toBe(false)
       expect(existsSync(worktree), step).toBe(false)
-      expect((await events(town, 'bead.unslung')).filter((event) => event.data.bead === id), step).toHaveLength(1)
+      ids.push(id)
     }
+    expect((await eventsOf('bead.unslung')).filter((id) => ids.includes(id))).toEqual(ids)
     await expectNothingLeaked()
+  })
+
+  if (checkedOut) {
+    it('unsling takes back what a killed runner changed in the checkout of the person', async () => {
+      const { town, clone } = made
+      const { bead: id, agent, worktree } = await agentAtWork()
+      commitFile(town, worktree, 'half.txt', 'half\n')
+      await handIn(town, agent)
+      await kill('landing-files', 'mq', 'run')
+      expect(existsSync(join(clone, 'half.txt'))).toBe(true)
+      await town.ok('unsling', id)
+      expect(existsSync(join(clone, '.git/index.lock'))).toBe(false)
+      expect(git(town, clone, 'status', '--porcelain')).toBe('')
+      expect(existsSync(join(clone, 'half.txt'))).toBe(false)
+      expect(salvaged(made, agent, 'half.txt')).toBe('half\n')
+      expect((await bead(town, id)).status).toBe('open')
+    })
+  }
+
+  it('unsling does not open a bead again whose commits are on the target', async () => {
+    const { town } = made
+    const { bead: id, agent, worktree } = await agentAtWork()
+    commitFile(town, worktree, `${id}.txt`, `${id}\n`)
+    await handIn(town, agent)
+    await kill('merge.landed', 'mq', 'run')
+    const ran = await town.gt('unsling', id)
+    expect(ran.stderr).toContain(`${id} is on main already`)
+    expect(ran.exitCode).toBe(5)
+    await town.ok('mq', 'run')
+    await expectLandedOnce(id, 'merge.landed')
   })
 })
 

@@ -346,6 +346,29 @@ describe('unsling', () => {
     await slingOne(town, 's-1', 'proj')
   })
 
+  it.each(['path', 'url'] as const)('of an agent of a %s rig that stands half-way in a rebase loses nothing', async (rig) => {
+    await using made = await workTown({ rig })
+    const { town } = made
+    await createBeads(town, 'x-1')
+    const { worktree, agent, branch } = await slingOne(town, 'x-1', 'proj')
+    commitFile(town, worktree, 'same.txt', '1\nolder\n3\n')
+    // The remote has an older state of the branch than the worktree.
+    if (rig === 'url') town.git(worktree, 'push', '--quiet', made.target, `${branch}:${branch}`)
+    const mine = commitFile(town, worktree, 'same.txt', '1\nmine\n3\n')
+    town.git(worktree, 'checkout', '--quiet', '-b', 'other', 'HEAD~2')
+    const other = commitFile(town, worktree, 'same.txt', '1\nother\n3\n')
+    town.git(worktree, 'checkout', '--quiet', branch)
+    gitAsk(town, worktree, 'rebase', 'other')
+    expect(await town.ok('unsling', 'x-1')).toContain('its tree is saved')
+    for (const sha of [mine, other])
+      expect(town.git(made.repository, 'for-each-ref', '--contains', sha, 'refs/gt/salvage/')).not.toBe('')
+    expect(salvaged(made, agent, 'same.txt')).toContain('<<<<<<<')
+    expect(worktrees(made)).toEqual([])
+    expect(gitAsk(town, made.target, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)).toBeUndefined()
+    // The same agent may have it again.
+    expect(await slingOne(town, 'x-1', 'proj')).toMatchObject({ agent, branch })
+  })
+
   it('takes a waiting entry out of the queue', async () => {
     await using made = await workTown()
     const { town, clone } = made

@@ -310,6 +310,23 @@ describe('a landing that was killed', () => {
     expectNothingOfOurs(box, clone)
   })
 
+  test('together with its git, which left locks on refs', async () => {
+    using box = sandbox()
+    const { clone, candidate, status, request } = await start(box)
+    await child.run(box, 'land', [request], { killAt: 5 })
+    for (const side of ['from', 'to']) box.write(join(clone, `.git/refs/gt/landing/${side}/main.lock`), '')
+    box.write(join(clone, '.git/refs/heads/main.lock'), `${candidate}\n`)
+    expect(await box.again(undefined, 'hurry').land(request)).toMatchObject({ kind: 'landed' })
+    expect(status()).toBe('')
+    box.write(join(clone, '.git/refs/heads/main.lock'), '')
+    box.git(clone, 'pack-refs', '--all')
+    const again = box
+      .again(undefined, 'hurry')
+      .land({ ...request, candidate: request.expected, expected: request.expected })
+    await expect(again).resolves.toMatchObject({ kind: 'landed' })
+    expect(existsSync(join(clone, '.git/refs/heads/main.lock'))).toBe(true)
+  })
+
   test.each(['reset', 'stash', 'commit'] as const)(
     'and cleaned up by the user with %s stays as the user made it',
     async (way) => {

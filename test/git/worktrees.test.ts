@@ -71,6 +71,17 @@ describe('addWorktree', () => {
     expect(box.git(request.path, 'rev-parse', '--abbrev-ref', 'HEAD')).toBe('gt/a/x')
   })
 
+  test('the lock of a branch that a killed git was making is no obstacle', async () => {
+    using box = sandbox()
+    const clone = box.makeClone()
+    const rig = rigOf(clone)
+    const base = await box.repositories.targetHead(rig)
+    const request = { rig, path: join(box.root, 'w'), branch: 'gt/a/x', base }
+    await child.run(box, 'addWorktree', [request], { killAt: 1 })
+    box.write(join(clone, '.git/refs/heads/gt/a/x.lock'), '')
+    expect(await box.again(undefined, 'hurry').addWorktree(request)).toEqual({ head: base })
+  })
+
   test('a begun one may be asked for again on a newer base', async () => {
     using box = sandbox()
     const clone = box.makeClone()

@@ -7,8 +7,9 @@ import type { AgentId } from '../../src/domain/ids.js'
 import { findPane } from '../../src/orchestrators/tmux/observe-panes.js'
 import { payloadOf, sendText } from '../../src/orchestrators/tmux/send-text.js'
 import { createTmuxClient, type TmuxClient } from '../../src/orchestrators/tmux/tmux-client.js'
+import { createTmuxOrchestrator } from '../../src/orchestrators/tmux/tmux-orchestrator.js'
 import type { OrchestratorEvent } from '../../src/ports/orchestrator.js'
-import { findProcess } from '../../src/system/process-table.js'
+import { descendants, findProcess } from '../../src/system/process-table.js'
 import { bundleWorker, startWorker } from './bundle-worker.js'
 import { orchestratorContract } from './contract.js'
 import { eventually, failure } from './eventually.js'
@@ -78,10 +79,8 @@ describe('starting in tmux', () => {
     })
     const noDirectory = await failure(harness.orchestrator.spawn(harness.request(a, { cwd: '/no/such' })))
     expect(noDirectory).toMatchObject({ code: 'no-such-directory' })
-    const noTmux = await makeTmuxHarness({ tmuxBinary: 'no-such-tmux' })
-    expect(await failure(noTmux.orchestrator.spawn(noTmux.request(a)))).toMatchObject({
-      code: 'missing-binary',
-    })
+    const noTmux = createTmuxOrchestrator({ ...harness.options, tmuxBinary: 'no-such-tmux' })
+    expect(await failure(noTmux.spawn(harness.request(a)))).toMatchObject({ code: 'missing-binary' })
     expect(await harness.orchestrator.list()).toEqual([])
   })
 
@@ -210,24 +209,32 @@ describe('watching tmux', () => {
     await harness.orchestrator.spawn(harness.request(a))
     for (const worker of workers) process.kill(worker.pid, 'SIGKILL')
     await Promise.all(workers.map(({ result }) => result))
-    await eventually('only the agent is left', () => lines(harness, 'list-sessions').join() === a).catch(
-      (e) => {
-        console.log(
-          harness.tmux('list-clients', '-F', '#{client_pid} #{client_flags} #{client_session}'),
-          lines(harness, 'list-sessions'),
-          execFileSync('ps', ['-ef', 'f'], { encoding: 'utf8' })
-            .split('\n')
-            .filter((l) => l.includes(harness.root))
-            .join('\n'),
-        )
-        throw e
-      },
-    )
+    // Now and then tmux keeps the client of a killed watcher; the next watcher ends it.
+    await watchOnce(harness)
+    await eventually('only the agent is left', () => lines(harness, 'list-sessions').join() === a)
     await harness.orchestrator.stop(a)
     await eventually(
       'the server left with its last session',
       () => lines(harness, 'list-sessions').length === 0,
     )
+  })
+
+  it('ends the control client of a dead watcher, which tmux itself may keep for ever', async () => {
+    await using harness = await makeTmuxHarness()
+    await harness.orchestrator.spawn(harness.request(a))
+    const bundle = await bundleWorker('./tmux-worker.ts', dirname(harness.options.lockDir))
+    const worker = startWorker(bundle, [JSON.stringify(harness.options), JSON.stringify({ kind: 'watch' })])
+    const client = await eventually('a watcher', () => {
+      const [found] = descendants(worker.pid)
+      return lines(harness, 'list-clients').length === 1 && found?.pid
+    })
+    process.kill(client, 'SIGSTOP') // so it cannot leave
+    process.kill(worker.pid, 'SIGKILL')
+    await worker.result
+    expect(findProcess(client)).toBeDefined()
+    await watchOnce(harness)
+    await eventually('it is gone', () => findProcess(client) === undefined)
+    await eventually('only the agent is left', () => lines(harness, 'list-sessions').join() === a)
   })
 
   it('reports the death of the server, takes it for no sessions, and starts anew', async () => {
@@ -247,6 +254,11 @@ describe('watching tmux', () => {
     expect((await harness.orchestrator.spawn(harness.request(a))).liveness.kind).toBe('running')
   })
 })
+
+async function watchOnce(harness: TmuxHarness): Promise<void> {
+  const over = new AbortController()
+  for await (const _event of harness.orchestrator.events(over.signal)) over.abort()
+}
 
 /** One line per session or client; none without a server. */
 function lines(harness: TmuxHarness, command: 'list-sessions' | 'list-clients'): string[] {

@@ -178,6 +178,8 @@ describe('segments', () => {
     const torn = recordLine(store.clone, [time(5), { o: 'say', id: 'x', x: 'lost' }]).subarray(0, 70)
     appendFileSync(join(store.log, segmentName(store.clone, 1)), torn)
     transact(ledger, () => [{ o: 'say', id: 'x', x: 'kept' }])
+    const lines = readFileSync(join(store.log, segmentName(store.clone, 1)), 'utf8').split('\n')
+    expect(lines).toContain(torn.toString())
     // And when the writer looked just before the other died:
     const unlucky = store.open({
       onStep: (step) => {
@@ -202,9 +204,13 @@ describe('segments', () => {
     const ledger = store.open()
     expect(ledger.read().comments('x')).toHaveLength(1)
     transact(store.open(), () => [{ o: 'say', id: 'x', x: 'next' }])
+    const glued = recordLine(store.clone, [time(2), { o: 'say', id: 'x', x: 'glued' }])
+    appendFileSync(path, Buffer.concat([glued.subarray(0, 50), glued.subarray(0, -1)]))
+    expect(ledger.read().comments('x')).toHaveLength(3)
+    transact(store.open(), () => [{ o: 'say', id: 'x', x: 'last' }])
     for (const view of [ledger.read(), store.open().read()]) {
-      expect(view.comments('x').map(({ text }) => text)).toEqual(['whole', 'next'])
-      expect(view.damage.tornLines).toBe(0)
+      expect(view.comments('x')).toHaveLength(4)
+      expect(view.damage.tornLines).toBe(1)
     }
   })
 
@@ -235,17 +241,18 @@ describe('base files', () => {
     const random = new Seeded(5)
     const [chain] = randomChains(random, 120)
     if (chain === undefined) throw new Error('no chain')
-    const half = Math.floor(chain.records.length / 2)
+    const half = Math.floor(chain.records.length / 4) * 2
     const path = (number: number) => join(store.log, segmentName(chain.clone, number))
     const write = (number: number, records: typeof chain.records) => {
       for (const { t, by, ops } of records) {
         appendFileSync(path(number), encodeRecord(t, by, ops as Parameters<typeof encodeRecord>[2]))
       }
     }
-    write(1, chain.records.slice(0, half))
+    write(1, chain.records.slice(0, half / 2))
     const inTheMiddle = store.open()
     inTheMiddle.read()
     inTheMiddle.compactCache(true)
+    write(1, chain.records.slice(half / 2, half))
     appendFileSync(path(1), recordLine(chain.clone, [time(9000), { o: 'seal' }]))
     const upToDate = new LogState(storePaths(store.dir), Date.now)
     upToDate.refresh()

@@ -89,10 +89,10 @@ describe('commitHistory', () => {
     await using store = await tempStore()
     const home = join(store.dir, '..', 'home')
     const hooks = join(home, 'hooks')
-    mkdirSync(hooks, { recursive: true })
-    for (const hook of ['reference-transaction', 'pre-commit', 'post-commit']) {
-      writeFileSync(join(hooks, hook), `#!/bin/sh\ntouch ${home}/ran\nexit 1\n`)
-      chmodSync(join(hooks, hook), 0o755)
+    for (const folder of [hooks, join(store.dir, '.git/hooks')]) {
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, 'reference-transaction'), `#!/bin/sh\ntouch ${home}/ran\nexit 1\n`)
+      chmodSync(join(folder, 'reference-transaction'), 0o755)
     }
     writeFileSync(
       join(home, '.gitconfig'),

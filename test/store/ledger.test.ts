@@ -165,6 +165,10 @@ describe('transact', () => {
     transact(ledger, () => [{ o: 'new', id: 'y', k: 'bead', f: {} }])
     expect(ledger.read().get('x')?.fields.title).toBe('now')
     expect(ledger.read().get('y')?.createdAt.slice(0, 10)).toBe('2026-11-20')
+    // A clock that is a little ahead is followed all the same, or our later change would look older than theirs.
+    writeChain(store.log, 'zzzzz', 1, [['2026-11-20T09:30:00.000Z', { o: 'ev', type: 'e', data: {} }]])
+    transact(ledger, () => [{ o: 'new', id: 'z', k: 'bead', f: {} }])
+    expect(ledger.read().get('z')?.createdAt).toBe('2026-11-20T09:30:00.000Z')
   })
 })
 

@@ -6,6 +6,7 @@ export default defineCommand({
   group: 'work',
   summary: 'show the bead an agent is bound to',
   options: [{ flags: '--as <agent>', about: 'which agent (default: the one whose session this is)' }],
+  readsOnly: true,
   examples: ['gt hook', 'gt hook --as proj/toast'],
   async run(context, _args, options) {
     const { identifyAgent } = await import('../../app/identify-agent.js')

@@ -10,6 +10,7 @@ export default defineCommand({
     { flags: '--compact', about: 'the conversation was compacted' },
     { flags: '--session-id <id>', about: 'conversation of the caller' },
   ],
+  readsOnly: true,
   examples: ['gt prime', 'gt prime --as proj/toast --json'],
   async run(context, _args, options) {
     const { identifyAgent } = await import('../../app/identify-agent.js')

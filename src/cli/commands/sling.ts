@@ -1,4 +1,5 @@
 import { UsageError } from '../../domain/errors.js'
+import { printable } from '../../domain/ids.js'
 import { defineCommand, textOption } from '../command.js'
 import { renderError } from '../render-error.js'
 
@@ -34,10 +35,13 @@ export default defineCommand({
     const { town, beads, rig } = await resolveWork(context, args.list(0), options.dryRun === true)
     const backend = textOption(options, 'backend')
     if (backend !== undefined && backend !== town.config.backend) {
-      throw new UsageError(`backend "${backend}" is not in use here: this town uses ${town.config.backend}`, {
-        code: 'not-supported',
-        hint: 'leave --backend out',
-      })
+      throw new UsageError(
+        `backend "${printable(backend)}" is not in use here: this town uses ${town.config.backend}`,
+        {
+          code: 'not-supported',
+          hint: 'leave --backend out',
+        },
+      )
     }
     const chosen = (key: string, option: string) => {
       const value = textOption(options, option)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { ExternalError } from '../../domain/errors.js'
 import { tail } from '../../system/run.js'
+import { tmuxFailureOf } from './tmux-client.js'
 
 /** A tmux client in control mode: one process that stays, asked over its standard input. */
 export interface ControlClient extends AsyncDisposable {
@@ -88,7 +89,7 @@ export function openControlClient(options: ControlClientOptions): ControlClient 
 
 function refused(command: string, said: string): ExternalError {
   return new ExternalError(`tmux failed: ${said.trim()}`, {
-    code: 'tmux-failed',
+    code: tmuxFailureOf(said),
     details: { command, stderr: said },
   })
 }

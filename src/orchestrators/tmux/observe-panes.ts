@@ -15,15 +15,25 @@ export interface Observing {
 /** How the question reaches tmux: by a process of its own, or by the control client of a watcher. */
 export type AskPanes = (args: readonly string[]) => Promise<string>
 
-/** @param agent - only this one's pane; left out: all agents'. No server is no panes. */
+/**
+ * @param agent - only this one's pane; left out: all agents'. No server is no panes, and neither is a server that is about
+ * to leave because it has no session ("no current target").
+ */
 export async function observePanes(deps: Observing, agent?: AgentId): Promise<PaneRecord[]> {
-  try {
-    return await askPanes((args) => deps.client.run(args), deps.clock, agent)
-  } catch (error) {
-    if (isTmuxFailure(error, 'no-server')) return []
-    throw error
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await askPanes((args) => deps.client.run(args), deps.clock, agent)
+    } catch (error) {
+      if (isTmuxFailure(error, 'no-server', 'no-target')) return []
+      // A server that just lost its last session takes a connection and drops it; a moment later it is gone.
+      if (!isTmuxFailure(error, 'server-lost') || attempt === LEAVING_TRIES) throw error
+      await deps.clock.sleep(LEAVING_WAIT_MS * attempt)
+    }
   }
 }
+
+const LEAVING_TRIES = 5
+const LEAVING_WAIT_MS = 30
 
 export async function findPane(deps: Observing, agent: AgentId): Promise<PaneRecord | undefined> {
   return (await observePanes(deps, agent))[0]

@@ -4,7 +4,7 @@ import { isAlive, type ProcessRef, processStart, signalTree, trySignal } from '.
 import { endTree, type PaneIdentity } from './end-tree.js'
 import type { Observing } from './observe-panes.js'
 import { type ProcessRecords, paneProcess } from './process-record.js'
-import { sweepWatchers } from './sweep-watchers.js'
+import { askServerPid, sweepWatchers } from './sweep-watchers.js'
 import { isTmuxFailure } from './tmux-client.js'
 
 export interface ShutdownDeps extends Observing {
@@ -25,7 +25,7 @@ export async function shutdownServer(deps: ShutdownDeps, graceMs: number): Promi
     panes.map((pane) => endTree(paneProcess(pane.panePid, pane.serverPid), [pane], graceMs)),
   )
   await sweepWatchers(deps.client)
-  const [serverPid] = panes.map((pane) => pane.serverPid)
+  const serverPid = await askServerPid(deps.client)
   await endServer(deps, serverPid)
   const left = deps.records.list()
   const orphans = await Promise.all(left.map(({ root, mark }) => endTree(root, [], graceMs, mark)))
@@ -43,7 +43,7 @@ async function everyPane(deps: Observing): Promise<PaneIdentity[]> {
       return paneId === '' ? [] : [{ paneId, panePid: Number(panePid), serverPid: Number(serverPid) }]
     })
   } catch (error) {
-    if (isTmuxFailure(error, 'no-server', 'server-lost')) return []
+    if (isTmuxFailure(error, 'no-server', 'server-lost', 'no-target')) return []
     throw error
   }
 }

@@ -48,7 +48,8 @@ function processIds(): number[] {
   }
 }
 
-async function askServerPid(client: TmuxClient): Promise<number | undefined> {
+/** @returns undefined when no server runs */
+export async function askServerPid(client: TmuxClient): Promise<number | undefined> {
   try {
     return Number(await client.run(['display-message', '-p', '#{pid}']))
   } catch (error) {

@@ -59,9 +59,13 @@ const FAILURES: readonly [RegExp, TmuxFailure][] = [
   [/duplicate session/, 'duplicate-session'],
 ]
 
+export function tmuxFailureOf(said: string): TmuxFailure {
+  return FAILURES.find(([pattern]) => pattern.test(said))?.[1] ?? 'tmux-failed'
+}
+
 function tmuxError(argv: readonly string[], result: RunResult): ExternalError {
   const said = tail(result.stderr).trim()
-  const failure = FAILURES.find(([pattern]) => pattern.test(said))?.[1] ?? 'tmux-failed'
+  const failure = tmuxFailureOf(said)
   return new ExternalError(`tmux failed: ${said || `exit code ${result.exitCode}`}`, {
     code: failure,
     details: { argv: [...argv], exitCode: result.exitCode, stderr: said },

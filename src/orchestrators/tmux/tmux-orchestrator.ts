@@ -1,13 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  ConflictError,
-  NotFoundError,
-  OperationError,
-  TimeoutError,
-  UsageError,
-} from '../../domain/errors.js'
+import { ConflictError, NotFoundError, TimeoutError, UsageError } from '../../domain/errors.js'
 import type { AgentId } from '../../domain/ids.js'
-import { canFork, canResume } from '../../domain/runtime.js'
 import type { Clock } from '../../ports/clock.js'
 import type {
   Capability,
@@ -17,7 +10,9 @@ import type {
   SpawnRequest,
 } from '../../ports/orchestrator.js'
 import { createAgentLocks } from './agent-locks.js'
+import { broadcast } from './broadcast.js'
 import { captureScreen } from './capture-screen.js'
+import { continuing } from './continuing.js'
 import { findProgram } from './find-program.js'
 import { findPane, livenessOf, type Observing, observePanes, sessionOf } from './observe-panes.js'
 import type { PaneRecord } from './parse-panes.js'
@@ -63,7 +58,6 @@ const LIFE_LOCK_MS = 30_000
 const KEYS_LOCK_MS = 60_000
 /** An interrupt is wanted now; it waits only for the moment between a paste and its Enter. */
 const ABORT_LOCK_MS = 1000
-const BROADCAST_WIDTH = 8
 
 /** Agents in sessions of a tmux server of their own; the session has the agent's id as its name. */
 export function createTmuxOrchestrator(options: TmuxOrchestratorOptions): Orchestrator {
@@ -199,42 +193,4 @@ async function requireIdle(
     hint: `gt send ${agent} (queued by most programs), or gt agent abort ${agent}`,
     details: { agent, busyMarker },
   })
-}
-
-function continuing(request: SpawnRequest, mode: 'resume' | 'fork'): SpawnRequest {
-  const { runtime, launch } = request
-  const args = mode === 'resume' ? runtime.resumeArgs : runtime.forkArgs
-  if (!(mode === 'resume' ? canResume(runtime) : canFork(runtime))) {
-    throw new OperationError(`runtime ${runtime.name} cannot ${mode} a conversation`, {
-      code: 'not-supported',
-      hint: `start ${request.agent} anew, or add ${mode}_args to the runtime in town.toml`,
-      details: { backend: 'tmux', runtime: runtime.name, ability: mode },
-    })
-  }
-  if (launch.session === undefined && args.some((argument) => argument.includes('{session}'))) {
-    throw new UsageError(`which conversation should ${request.agent} ${mode}?`, {
-      code: 'missing-session',
-      details: { agent: request.agent, runtime: runtime.name },
-    })
-  }
-  return { ...request, launch: { ...launch, mode } }
-}
-
-async function broadcast(
-  agents: readonly AgentId[],
-  send: (agent: AgentId) => Promise<Receipt>,
-): Promise<Map<AgentId, Receipt | Error>> {
-  const outcomes = new Map<AgentId, Receipt | Error>()
-  const queue = [...new Set(agents)]
-  const worker = async () => {
-    for (let agent = queue.shift(); agent !== undefined; agent = queue.shift()) {
-      outcomes.set(agent, await send(agent).catch(asError))
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(BROADCAST_WIDTH, queue.length) }, worker))
-  return outcomes
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

@@ -22,7 +22,7 @@ export function requireTypable({ agent, pane }: TypingTarget): void {
 function sessionDead(agent: AgentId, why: string): ConflictError {
   return new ConflictError(`${agent} cannot be sent anything: ${why}`, {
     code: 'session-dead',
-    hint: `gt agent restart ${agent}`,
+    hint: `gt agent resume ${agent}`,
     details: { agent },
   })
 }

@@ -38,7 +38,7 @@ export function decodeProfile(agent: AgentId, text: string): TypingProfile {
   const version = stored?.formatVersion
   throw new ExternalError(`the session of ${agent} was started by another version of gt`, {
     code: 'bad-typing-profile',
-    hint: `gt agent restart ${agent}`,
+    hint: `gt agent stop ${agent}, then gt agent resume ${agent}`,
     details: { agent, formatVersion: version, expected: FORMAT_VERSION },
   })
 }

@@ -130,6 +130,7 @@ function openWatch(deps: Observing, signal: AbortSignal, mayStartServer: boolean
         return await askPanes((words) => control.request(tmuxWords(words)), deps.clock)
       } catch (error) {
         if (error instanceof GtError && error.code === 'control-closed') return undefined
+        if (isTmuxFailure(error, 'no-target')) return [] // the hidden session itself was ended: we are about to be
         throw error
       }
     },

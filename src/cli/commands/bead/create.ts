@@ -2,6 +2,7 @@ import { beadJson } from '../../bead-text.js'
 import { defineCommand, listOption, textOption } from '../../command.js'
 import { parsePriority } from '../../parse-values.js'
 import { readText } from '../../read-text.js'
+import { plain } from '../../table.js'
 
 export default defineCommand({
   name: 'bead create',
@@ -41,6 +42,6 @@ export default defineCommand({
       ...(type === undefined ? {} : { type }),
       ...(rig === undefined ? {} : { rig }),
     })
-    return { data: { bead: beadJson(bead) }, text: `${bead.shownId}  ${bead.title}` }
+    return { data: { bead: beadJson(bead) }, text: `${bead.shownId}  ${plain(bead.title, 500)}` }
   },
 })

@@ -18,6 +18,7 @@ export default defineCommand({
     { flags: '-l, --label <label>', about: 'only with this label' },
     { flags: '--agent <agent>', about: 'only of this agent' },
   ],
+  readsOnly: true,
   examples: ['gt bead list', 'gt bead list -s closed --rig proj --json'],
   async run(context, _args, options) {
     const { listBeads } = await import('../../../app/list-beads.js')

@@ -7,6 +7,7 @@ export default defineCommand({
   group: 'work',
   summary: 'list the beads that could be slung now',
   options: [{ flags: '--rig <rig>', about: 'only of this rig' }],
+  readsOnly: true,
   examples: ['gt bead ready', 'gt sling $(gt bead ready --json | jq -r ".beads[].id") proj'],
   async run(context, _args, options) {
     const { readyBeads } = await import('../../../app/list-beads.js')

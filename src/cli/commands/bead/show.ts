@@ -7,6 +7,7 @@ export default defineCommand({
   group: 'work',
   summary: 'show a bead with its comments',
   args: [{ name: 'bead', about: 'id, or the start of one', required: true }],
+  readsOnly: true,
   examples: ['gt bead show issue-123'],
   async run(context, args) {
     const { getBead } = await import('../../../app/find-entity.js')

@@ -1,4 +1,5 @@
 import { UsageError } from '../../../domain/errors.js'
+import { printable } from '../../../domain/ids.js'
 import { beadJson } from '../../bead-text.js'
 import { defineCommand, listOption, textOption } from '../../command.js'
 import { parsePriority } from '../../parse-values.js'
@@ -28,7 +29,7 @@ export default defineCommand({
     const { updateBead } = await import('../../../app/change-bead.js')
     const status = textOption(options, 'status')
     if (status !== undefined && status !== 'open' && status !== 'deferred' && status !== 'failed') {
-      throw new UsageError(`"${status}" cannot be set by hand`, {
+      throw new UsageError(`"${printable(status)}" cannot be set by hand`, {
         code: 'bad-status',
         hint: 'open, deferred or failed; to close: gt bead close',
       })

@@ -12,8 +12,8 @@ export default defineCommand({
     const { agentFrom } = await import('../../../domain/agent.js')
     const town = await context.town()
     const rig = getRig(town, args.text(0))
-    const agents = town.ledger
-      .read()
+    const view = town.ledger.read()
+    const agents = view
       .list({ kind: 'agent' })
       .map(agentFrom)
       .filter((agent) => agent.rig === rig.name)
@@ -35,7 +35,7 @@ export default defineCommand({
           : rig.gates.map((gate) => `  gate ${gate.name}: ${gate.run}`)),
         ...(busy.length === 0
           ? ['  nobody works on it']
-          : busy.map((agent) => `  ${agent.id} on ${agent.hook}`)),
+          : busy.map((agent) => `  ${agent.id} on ${view.get(agent.hook ?? '')?.shownId ?? agent.hook}`)),
       ],
     }
   },
