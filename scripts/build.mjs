@@ -109,7 +109,7 @@ const HOT = ['prime', 'report', 'hook', 'mail/check', 'bead/list', 'bead/ready']
 
 /** Follows static imports, and from the hot commands their lazy ones too. */
 async function hotFiles() {
-  const entries = ['src/cli/run-cli.ts', ...HOT]
+  const entries = ['src/cli/run-cli.ts', 'src/wire.ts', ...HOT]
   const { metafile } = await build({
     ...esm,
     entryPoints: entries,

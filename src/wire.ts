@@ -64,7 +64,7 @@ export async function openTown(around: Surroundings): Promise<Town> {
     },
     repositories() {
       repositories ??= import('./git/create-repositories.js').then(({ createRepositories }) =>
-        createRepositories({ townRoot: root, lockDir: join(places.runDir, 'locks'), onStep: step }),
+        createRepositories({ townRoot: root, lockDir: join(places.runDir, 'locks'), env, onStep: step }),
       )
       return repositories
     },

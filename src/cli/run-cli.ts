@@ -1,6 +1,5 @@
 import { commandTable } from 'virtual:command-table'
 import { GtError, UsageError } from '../domain/errors.js'
-import { openTown } from '../wire.js'
 import type { Command, Io } from './command.js'
 import { makeContext, print } from './context.js'
 import { parseKnownFlags } from './parse-known-flags.js'
@@ -31,7 +30,9 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
       parseKnownFlags(command, words) ??
       (await import('./parse-command-line.js')).parseCommandLine(command, words, io)
     if (parsed.kind === 'help') return 0
-    const context = makeContext(io, parsed.options, openTown)
+    const context = makeContext(io, parsed.options, async (around) =>
+      (await import('../wire.js')).openTown(around),
+    )
     const output = await command.run(context, parsed.args, parsed.options)
     if (output) await print(output, context)
     if (command.readsOnly !== true) await context.afterwards()
