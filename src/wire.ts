@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Town, TownPlaces } from './app/town.js'
 import { checkConfig, loadConfig } from './config/load-config.js'
 import { locateTown, type Whereabouts } from './config/locate-town.js'
-import { ConflictError, OperationError } from './domain/errors.js'
+import { ConflictError, ExternalError, OperationError } from './domain/errors.js'
 import { type AgentId, HUMAN } from './domain/ids.js'
 import type { Runtime } from './domain/runtime.js'
 import type { Random } from './ports/clock.js'
@@ -59,7 +59,7 @@ export async function openTown(around: Surroundings): Promise<Town> {
     env,
     step,
     orchestrator() {
-      orchestrator ??= makeOrchestrator(root, places, config.backend, env)
+      orchestrator ??= makeOrchestrator({ root, places, host, env }, config.backend)
       return orchestrator
     },
     repositories() {
@@ -133,16 +133,22 @@ function actorOf(env: Whereabouts['env'], root: string): AgentId {
 }
 
 async function makeOrchestrator(
-  root: string,
-  places: TownPlaces,
+  { root, places, host, env }: Pick<Town, 'root' | 'places' | 'host' | 'env'>,
   backend: string,
-  env: Whereabouts['env'],
 ): Promise<Orchestrator> {
   if (backend !== 'tmux') {
     throw new OperationError(`backend "${backend}" is not in this version of gt`, {
       code: 'not-supported',
       hint: 'set backend = "tmux" in [orchestration] of town.toml',
       details: { backend },
+    })
+  }
+  const path = env.PATH ?? '/usr/bin:/bin'
+  // Said here, so that it is known before anything is claimed.
+  if (host.findProgram('tmux', path) === undefined) {
+    throw new ExternalError('tmux is not installed, or not on PATH', {
+      code: 'missing-binary',
+      hint: 'install tmux 3.2 or newer',
     })
   }
   const [{ createTmuxOrchestrator }, { tmuxSocketPath }] = await Promise.all([
@@ -152,7 +158,7 @@ async function makeOrchestrator(
   return createTmuxOrchestrator({
     socketPath: tmuxSocketPath(root),
     lockDir: join(places.runDir, 'locks'),
-    path: env.PATH ?? '',
+    path,
   })
 }
 

@@ -22,7 +22,7 @@ export function renderError(error: unknown, json: boolean): { text: string; exit
         .map((line) => `  ${line}`),
     )
   }
-  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`)
+  if (error.hint !== undefined) lines.push(`hint: ${error.hint.replaceAll('\n', '\\x0a')}`)
   return { text: harmless(`${lines.join('\n')}\n`), exitCode: error.exitCode }
 }
 

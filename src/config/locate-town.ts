@@ -31,7 +31,7 @@ export function findTown({ town, cwd, env }: Whereabouts): string | undefined {
     if (isTown(root)) return root
     throw new NotFoundError(`${printable(root, 300)} is not a town: it has no town.toml`, {
       code: 'no-town',
-      hint: `make one there: gt init ${named}`,
+      hint: `make one there: gt init ${printable(named, 300)}`,
       details: { town: root, from: town === undefined ? 'GT_TOWN' : '--town' },
     })
   }

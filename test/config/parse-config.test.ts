@@ -75,14 +75,17 @@ timeout = "soon"
     ['1.5m', 90_000],
     ['2h', 7_200_000],
   ])('reads the duration %s', (text, ms) => {
-    const config = parseText(`[rigs.a]\npath = "/a"\n[[rigs.a.gates]]\nname = "g"\nrun = "true"\ntimeout = "${text}"\n`)
+    const config = parseText(
+      `[rigs.a]\npath = "/a"\n[[rigs.a.gates]]\nname = "g"\nrun = "true"\ntimeout = "${text}"\n`,
+    )
     expect(config.rigs.a?.gates[0]?.timeoutMs).toBe(ms)
   })
 
   it.each(['', '10', '0s', '-1s', '1 h', '1d', 's'])('refuses the duration "%s"', (text) => {
-    expect(refuse(`[rigs.a]\npath = "/a"\n[[rigs.a.gates]]\nname = "g"\nrun = "true"\ntimeout = "${text}"\n`).lines).toEqual([
-      expect.stringMatching(/^6: rigs\.a\.gates\.0\.timeout: must be a duration/),
-    ])
+    expect(
+      refuse(`[rigs.a]\npath = "/a"\n[[rigs.a.gates]]\nname = "g"\nrun = "true"\ntimeout = "${text}"\n`)
+        .lines,
+    ).toEqual([expect.stringMatching(/^6: rigs\.a\.gates\.0\.timeout: must be a duration/)])
   })
 
   it('resolves roles: a built-in one changed, one of your own, a template that is missing', () => {
@@ -99,7 +102,10 @@ timeout = "soon"
       autonomous: true,
       runtime: 'opencode',
     })
-    expect(refuse('[roles.scribe]\nends = "never"\n[roles.other]\ntemplate = "gone.md"\nruntime = "opencod"\n').lines).toEqual([
+    expect(
+      refuse('[roles.scribe]\nends = "never"\n[roles.other]\ntemplate = "gone.md"\nruntime = "opencod"\n')
+        .lines,
+    ).toEqual([
       '1: roles.scribe: a role of your own needs "template"',
       '4: roles.other.template: cannot read gone.md',
       '5: roles.other.runtime: no runtime "opencod", did you mean "opencode"?',
@@ -132,15 +138,23 @@ env = { A = "1" }
   })
 
   it('resolves rigs: prefix from the name, default branch, runtimes that do not exist', () => {
-    const { rigs } = parseText('[rigs.my-long-project]\npath = "/p"\n[rigs.9to5]\nurl = "git@host:x.git"\nprefix = "w"\n')
+    const { rigs } = parseText(
+      '[rigs.my-long-project]\npath = "/p"\n[rigs.9to5]\nurl = "git@host:x.git"\nprefix = "w"\n',
+    )
     expect(rigs['my-long-project']).toMatchObject({ branch: 'main', prefix: 'mylongpr', gates: [] })
     expect(rigs['9to5']).toMatchObject({ prefix: 'w', source: { kind: 'url', url: 'git@host:x.git' } })
-    expect(refuse('[orchestration]\nruntime = "opencde"\nrole = "polcat"\n[rigs.a]\npath = "/a"\nruntime = "nope"\n').lines).toEqual([
+    expect(
+      refuse(
+        '[orchestration]\nruntime = "opencde"\nrole = "polcat"\n[rigs.a]\npath = "/a"\nruntime = "nope"\n',
+      ).lines,
+    ).toEqual([
       '2: orchestration.runtime: no runtime "opencde", did you mean "opencode"?',
       '3: orchestration.role: no role "polcat", did you mean "polecat"?',
       '6: rigs.a.runtime: no runtime "nope"; known: opencode, custom',
     ])
-    expect(refuse('[rigs.Bad_Name]\npath = "/a"\n[rigs.b]\npath = "relative"\nbranch = "-x"\n').lines).toEqual([
+    expect(
+      refuse('[rigs.Bad_Name]\npath = "/a"\n[rigs.b]\npath = "relative"\nbranch = "-x"\n').lines,
+    ).toEqual([
       expect.stringMatching(/^1: rigs\.Bad_Name: /),
       '4: rigs.b.path: must be an absolute path',
       '5: rigs.b.branch: must be a branch name',

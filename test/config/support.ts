@@ -15,7 +15,10 @@ export function parseText(text: string, files: Record<string, string> = {}): Tow
 }
 
 /** The problems that the text has, as `line: key: message`, and the error that lists them. */
-export function refuse(text: string, files: Record<string, string> = {}): { lines: string[]; error: ConfigError } {
+export function refuse(
+  text: string,
+  files: Record<string, string> = {},
+): { lines: string[]; error: ConfigError } {
   try {
     parseText(text, files)
   } catch (error) {

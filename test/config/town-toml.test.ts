@@ -55,8 +55,13 @@ describe('town.toml on disk', () => {
     writeFileSync(file, `# mine\n${readFileSync(file, 'utf8')}\n# the end\n`)
     const names = ['one', 'two', 'three']
     for (const name of names) town.makeRepository(name, { 'a.txt': name })
-    const ran = await Promise.all(names.map((name) => town.gt('rig', 'add', name, join(town.dir, name), '--gate', 'true')))
-    expect(ran.map((one) => one.exitCode), ran.map((one) => one.stderr).join('\n')).toEqual([0, 0, 0])
+    const ran = await Promise.all(
+      names.map((name) => town.gt('rig', 'add', name, join(town.dir, name), '--gate', 'true')),
+    )
+    expect(
+      ran.map((one) => one.exitCode),
+      ran.map((one) => one.stderr).join('\n'),
+    ).toEqual([0, 0, 0])
     const { rigs } = await town.json<{ rigs: { name: string }[] }>('rig', 'list')
     expect(rigs.map((rig) => rig.name).sort()).toEqual(['one', 'three', 'two'])
     const text = readFileSync(file, 'utf8')

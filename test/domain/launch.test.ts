@@ -9,19 +9,42 @@ describe('launchArgv', () => {
     expect(launchArgv(runtime, {})).toEqual(['prog', '--fixed', '--yes'])
     expect(launchArgv(runtime, { autonomous: false })).toEqual(['prog', '--fixed'])
     expect(launchArgv(runtime, { model: 'big', prompt: 'do it' })).toEqual([
-      'prog', '--fixed', '--yes', '-m', 'big', '--prompt=do it ',
+      'prog',
+      '--fixed',
+      '--yes',
+      '-m',
+      'big',
+      '--prompt=do it ',
     ])
-    expect(launchArgv(runtime, { mode: 'resume', session: 'ses' })).toEqual(['prog', '--fixed', '--yes', '-s', 'ses'])
+    expect(launchArgv(runtime, { mode: 'resume', session: 'ses' })).toEqual([
+      'prog',
+      '--fixed',
+      '--yes',
+      '-s',
+      'ses',
+    ])
     expect(launchArgv(runtime, { mode: 'fork', session: 'ses', extraArgs: ['--x'] })).toEqual([
-      'prog', '--fixed', '--yes', '-s', 'ses', '--fork', '--x',
+      'prog',
+      '--fixed',
+      '--yes',
+      '-s',
+      'ses',
+      '--fork',
+      '--x',
     ])
   })
   it('leaves a whole group out when a value is missing', () => {
     expect(launchArgv(runtime, { mode: 'resume' })).toEqual(['prog', '--fixed', '--yes'])
-    expect(launchArgv(aRuntime({ promptArgs: ['-f', '{prompt_file}'] }), { prompt: 'x' })).toEqual(['prog', '--fixed', '--yes'])
+    expect(launchArgv(aRuntime({ promptArgs: ['-f', '{prompt_file}'] }), { prompt: 'x' })).toEqual([
+      'prog',
+      '--fixed',
+      '--yes',
+    ])
   })
   it('fills in once: a prompt that looks like a placeholder stays as it is', () => {
-    expect(launchArgv(runtime, { prompt: '{model} $(rm -rf /) "\'', model: 'm' }).at(-1)).toBe('--prompt={model} $(rm -rf /) "\' ')
+    expect(launchArgv(runtime, { prompt: '{model} $(rm -rf /) "\'', model: 'm' }).at(-1)).toBe(
+      '--prompt={model} $(rm -rf /) "\' ',
+    )
     expect(fillText('{unknown} {a}', { a: '{b}', b: 'x' })).toBe('{unknown} {b}')
     expect(fillText('{constructor}', {})).toBe('{constructor}')
   })
@@ -75,7 +98,10 @@ describe('the environment of a session', () => {
     sessionEnv({
       caller: CALLER,
       passEnv,
-      runtime: aRuntime({ passEnv: runtimePassEnv, env: { CONFIG: '{config_dir}/x', GONE: '{nothing_such}', WHO: '{agent}' } }),
+      runtime: aRuntime({
+        passEnv: runtimePassEnv,
+        env: { CONFIG: '{config_dir}/x', GONE: '{nothing_such}', WHO: '{agent}' },
+      }),
       identity,
       places: { config_dir: '/t/run/opencode' },
     })
@@ -83,7 +109,21 @@ describe('the environment of a session', () => {
   it('holds nothing of the caller that is not on the list', () => {
     const made = env()
     expect(JSON.stringify(made)).not.toContain('secret')
-    for (const name of ['TMUX', 'TMUX_PANE', 'OPENCODE_CONFIG_CONTENT', 'CLAUDECODE', 'GT_KILL_AT', 'GT_NODE', 'GT_ANYTHING', 'GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'NODE_OPTIONS', 'LD_PRELOAD', 'EDITOR'])
+    for (const name of [
+      'TMUX',
+      'TMUX_PANE',
+      'OPENCODE_CONFIG_CONTENT',
+      'CLAUDECODE',
+      'GT_KILL_AT',
+      'GT_NODE',
+      'GT_ANYTHING',
+      'GIT_DIR',
+      'GIT_WORK_TREE',
+      'GIT_INDEX_FILE',
+      'NODE_OPTIONS',
+      'LD_PRELOAD',
+      'EDITOR',
+    ])
       expect(made).not.toHaveProperty(name)
     expect(made).toMatchObject({ HOME: '/home/me', LC_ALL: 'de_DE.UTF-8', HTTPS_PROXY: 'http://proxy' })
   })
@@ -107,7 +147,10 @@ describe('the environment of a session', () => {
   })
 
   it('passes on what the town or the runtime names, and cannot be talked into another identity', () => {
-    expect(env(['DATABASE_URL'], ['ANTHROPIC_API_KEY'])).toMatchObject({ DATABASE_URL: 'secret', ANTHROPIC_API_KEY: 'secret' })
+    expect(env(['DATABASE_URL'], ['ANTHROPIC_API_KEY'])).toMatchObject({
+      DATABASE_URL: 'secret',
+      ANTHROPIC_API_KEY: 'secret',
+    })
     expect(env(['GT_AGENT', 'GT_TOWN']).GT_AGENT).toBe('proj/toast')
     expect(env(['GT_AGENT', 'GT_TOWN']).GT_TOWN).toBe('/t')
   })

@@ -42,7 +42,14 @@ function missing(text: string): string[] {
 }
 
 const HUGE = 100_000
-const SCRIPTS = { ascii: 'x', 'two bytes': 'ü', 'three bytes': '漢', 'four bytes': '🙂', words: 'lorem ipsum ', lines: '\n' }
+const SCRIPTS = {
+  ascii: 'x',
+  'two bytes': 'ü',
+  'three bytes': '漢',
+  'four bytes': '🙂',
+  words: 'lorem ipsum ',
+  lines: '\n',
+}
 
 describe('prime', () => {
   it('holds everything when it is small', () => {
@@ -57,7 +64,15 @@ describe('prime', () => {
       LIMIT,
     )
     expectWhole(text)
-    for (const part of ['They are wrong.', 'mind the rounding', 'm-1 from human: hello', 'half done', 'gate red', 'exit 1', 'Waits for: issue-0'])
+    for (const part of [
+      'They are wrong.',
+      'mind the rounding',
+      'm-1 from human: hello',
+      'half done',
+      'gate red',
+      'exit 1',
+      'Waits for: issue-0',
+    ])
       expect(text).toContain(part)
   })
 
@@ -86,15 +101,23 @@ describe('prime', () => {
       const text = composePrime(
         material({
           agent: anAgent(which === 'handoff' ? { handoff: big } : {}),
-          bead: aBead(which === 'title' ? { title: big } : which === 'description' ? { description: big } : {}),
-          comments: which === 'comments' ? Array.from({ length: 50 }, () => ({ at: '', by: 'human', text: big })) : [],
+          bead: aBead(
+            which === 'title' ? { title: big } : which === 'description' ? { description: big } : {},
+          ),
+          comments:
+            which === 'comments'
+              ? Array.from({ length: 50 }, () => ({ at: '', by: 'human', text: big }))
+              : [],
           unread: which === 'mail' ? Array.from({ length: 500 }, () => aMail({ subject: big })) : [],
           lastMerge: aMerge({
             status: 'returned',
             ...(which === 'evidence' ? { evidence: big } : {}),
             ...(which === 'reason' ? { reason: big } : {}),
           }),
-          blockers: which === 'blockers' ? Array.from({ length: 2_000 }, () => aBead({ shownId: 'proj-abcdefgh' })) : [],
+          blockers:
+            which === 'blockers'
+              ? Array.from({ length: 2_000 }, () => aBead({ shownId: 'proj-abcdefgh' }))
+              : [],
         }),
         LIMIT,
       )

@@ -18,7 +18,14 @@ import { planReport } from '../../src/domain/report.js'
 import { aBead, aMerge } from './make.js'
 
 describe('findCycle', () => {
-  const graph: Record<string, string[]> = { a: ['b', 'x'], b: ['c'], c: [], x: ['c'], loop: ['loop2'], loop2: ['loop'] }
+  const graph: Record<string, string[]> = {
+    a: ['b', 'x'],
+    b: ['c'],
+    c: [],
+    x: ['c'],
+    loop: ['loop2'],
+    loop2: ['loop'],
+  }
   const blockersOf = (key: string) => graph[key] ?? []
 
   it('finds none where there is none', () => {
@@ -44,17 +51,30 @@ describe('ids', () => {
   it.each(['issue-123', 'A', 'a.b_c-d', '7', 'x'.repeat(64)])('takes the bead id %s', (id) => {
     expect(beadId(id)).toBe(id)
   })
-  it.each(['', '-a', 'a-', '.a', 'a/b', 'a b', 'a..b', 'a.lock', 'a;b', '$(x)', 'a\n', '\u001b[31m', 'ä', 'x'.repeat(65), '@{-1}'])(
-    'refuses the bead id %j',
-    (id) => {
-      expect(() => beadId(id)).toThrow(UsageError)
-      try {
-        beadId(id)
-      } catch (error) {
-        expect((error as Error).message).not.toMatch(/[\u0000-\u001f]/)
-      }
-    },
-  )
+  it.each([
+    '',
+    '-a',
+    'a-',
+    '.a',
+    'a/b',
+    'a b',
+    'a..b',
+    'a.lock',
+    'a;b',
+    '$(x)',
+    'a\n',
+    '\u001b[31m',
+    'ä',
+    'x'.repeat(65),
+    '@{-1}',
+  ])('refuses the bead id %j', (id) => {
+    expect(() => beadId(id)).toThrow(UsageError)
+    try {
+      beadId(id)
+    } catch (error) {
+      expect((error as Error).message).not.toMatch(/[\u0000-\u001f]/)
+    }
+  })
   it('refuses names of rigs and agents that could be paths, options or formats', () => {
     for (const name of ['', '-x', 'x-', 'X', 'a/b', 'a.b', '..', '#{x}', 'a_b', 'x'.repeat(33)]) {
       expect(() => rigName(name)).toThrow(UsageError)
@@ -127,7 +147,9 @@ describe('nextMerge', () => {
   })
   it('takes nothing twice in the state it was tried in, nothing that is decided', () => {
     expect(nextMerge([aMerge({ status: 'waiting' })], alive, new Set(['mq-1:1']))).toBeUndefined()
-    expect(nextMerge([aMerge({ status: 'waiting', generation: 2 })], alive, new Set(['mq-1:1']))?.id).toBe('mq-1')
+    expect(nextMerge([aMerge({ status: 'waiting', generation: 2 })], alive, new Set(['mq-1:1']))?.id).toBe(
+      'mq-1',
+    )
     for (const status of ['merged', 'returned', 'rejected'] as const)
       expect(nextMerge([aMerge({ status })], alive, new Set())).toBeUndefined()
   })
@@ -157,11 +179,23 @@ describe('planReport', () => {
     ['session.busy', {}, { state: 'working' }],
     ['session.idle', {}, { state: 'idle', reason: null }],
     ['permission.asked', { permission: 'bash' }, { state: 'waiting', reason: 'permission: bash' }],
-    ['permission.asked', { permission: 'bash', child: true }, { state: 'waiting', reason: 'permission (of a subagent): bash' }],
+    [
+      'permission.asked',
+      { permission: 'bash', child: true },
+      { state: 'waiting', reason: 'permission (of a subagent): bash' },
+    ],
     ['permission.replied', {}, { state: 'working' }],
     ['question.asked', {}, { state: 'waiting', reason: 'question' }],
-    ['session.retry', { next: Date.parse(now) + 600_000, message: 'quota' }, { state: 'limited', reason: 'until 2025-01-01T00:10:00.000Z: quota' }],
-    ['session.retry', { next: Date.parse(now) + 1_000, message: 'busy' }, { state: 'working', reason: 'retrying: busy' }],
+    [
+      'session.retry',
+      { next: Date.parse(now) + 600_000, message: 'quota' },
+      { state: 'limited', reason: 'until 2025-01-01T00:10:00.000Z: quota' },
+    ],
+    [
+      'session.retry',
+      { next: Date.parse(now) + 1_000, message: 'busy' },
+      { state: 'working', reason: 'retrying: busy' },
+    ],
     ['session.error', { message: 'a\nb' }, { last_error: 'a b' }],
   ])('%s %j', (type, data, fields) => {
     expect(plan(type, data).fields).toMatchObject(fields)
@@ -177,7 +211,8 @@ describe('planReport', () => {
       tokens: 15,
       fields: {},
     })
-    for (const cost of [-1, Number.NaN, '7', null, Number.POSITIVE_INFINITY]) expect(plan('usage', { cost }).costUsd).toBe(0)
+    for (const cost of [-1, Number.NaN, '7', null, Number.POSITIVE_INFINITY])
+      expect(plan('usage', { cost }).costUsd).toBe(0)
   })
   it('cuts what is too long for the feed, and leaves unknown types without effect', () => {
     const { data, fields } = plan('made.up', { text: 'x'.repeat(10_000), deep: ['y'.repeat(10_000)], n: 1 })

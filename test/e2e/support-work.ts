@@ -48,7 +48,10 @@ export async function workTown(options: WorkTownOptions = {}): Promise<WorkTown>
   const town = await testTown({ toml: `${BARE}${WORKER}${options.toml ?? ''}` })
   town.program('a-worker', WORKER_SCRIPT)
   setDefaultRuntime(town, 'bare')
-  const clone = town.makeRepository('proj', options.files ?? { 'README.md': 'hello\n', 'same.txt': '1\n2\n3\n' })
+  const clone = town.makeRepository(
+    'proj',
+    options.files ?? { 'README.md': 'hello\n', 'same.txt': '1\n2\n3\n' },
+  )
   let target = clone
   let repository = clone
   let from = clone
@@ -74,7 +77,12 @@ export function git(town: TestTown, cwd: string, ...args: string[]): string {
 /** Like `git`, but an exit code is an answer. */
 export function gitAsk(town: TestTown, cwd: string, ...args: string[]): string | undefined {
   try {
-    return execFileSync('git', args, { cwd, env: town.env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync('git', args, {
+      cwd,
+      env: town.env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   } catch {
     return undefined
   }
@@ -259,5 +267,5 @@ export function expectJsonRefusal(ran: Ran, wanted: Refusal): JsonError['error']
   return error
 }
 
-/** What could drive a terminal; a newline may end a line. */
-export const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/
+/** What could drive a terminal; newline and tab only lay out. */
+export const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/

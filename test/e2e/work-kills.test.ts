@@ -73,8 +73,23 @@ const LAND_REMOTE = ['landing-checked', 'landing-pushed']
 
 /** Not met by these commands, or not a point where a process of gt can be stopped. */
 const ELSEWHERE = [
-  ...['new-segment', 'before-seal', 'after-seal', 'after-seal-sync', 'temporary-written', 'before-rename', 'after-rename'],
-  ...['clone-started', 'clone-fetched', 'mail.recorded', 'rig.prepared', 'merge.returned', 'history:before-import'],
+  ...[
+    'new-segment',
+    'before-seal',
+    'after-seal',
+    'after-seal-sync',
+    'temporary-written',
+    'before-rename',
+    'after-rename',
+  ],
+  ...[
+    'clone-started',
+    'clone-fetched',
+    'mail.recorded',
+    'rig.prepared',
+    'merge.returned',
+    'history:before-import',
+  ],
 ]
 
 describe.each([
@@ -88,14 +103,21 @@ describe.each([
   const atWork: Slung[] = []
 
   beforeAll(async () => {
-    made = await workTown({ rig: kind, toml: '\n[limits]\nagents = 300\n', rigArgs: ['--gate', 'test -s README.md', '--branch', 'main'] })
+    made = await workTown({
+      rig: kind,
+      toml: '\n[limits]\nagents = 300\n',
+      rigArgs: ['--gate', 'test -s README.md', '--branch', 'main'],
+    })
     if (!checkedOut && kind === 'path') git(made.town, made.clone, 'checkout', '--quiet', '-b', 'mine')
   })
   afterAll(() => made[Symbol.asyncDispose]())
 
   const kill = async (step: string, ...args: string[]): Promise<void> => {
     const ran = await made.town.gtIn(made.town.root, { env: { GT_KILL_AT: step } }, ...args)
-    expect(ran.signal ?? ran.exitCode, `gt ${args.join(' ')} never came to ${step}: ${ran.stdout}${ran.stderr}`).toBe('SIGKILL')
+    expect(
+      ran.signal ?? ran.exitCode,
+      `gt ${args.join(' ')} never came to ${step}: ${ran.stdout}${ran.stderr}`,
+    ).toBe('SIGKILL')
   }
 
   const newBead = async (): Promise<string> => {
@@ -123,7 +145,8 @@ describe.each([
     git(town, target, 'update-ref', 'refs/heads/main', sha)
   }
 
-  const hasBranch = (branch: string) => gitAsk(made.town, made.repository, 'rev-parse', '--verify', '-q', branch) !== undefined
+  const hasBranch = (branch: string) =>
+    gitAsk(made.town, made.repository, 'rev-parse', '--verify', '-q', branch) !== undefined
 
   /** One worktree and one session for each agent that holds a bead; nothing else. */
   const expectNothingLeaked = async (): Promise<void> => {
@@ -133,11 +156,14 @@ describe.each([
     expect(await sessions(made.town)).toEqual(holders.map((agent) => agent.id).sort())
     expect(view.problems).toEqual([])
     const folder = join(made.town.root, 'rigs/proj/work')
-    expect(existsSync(folder) ? readdirSync(folder).sort() : []).toEqual(holders.map((agent) => agent.name).sort())
+    expect(existsSync(folder) ? readdirSync(folder).sort() : []).toEqual(
+      holders.map((agent) => agent.name).sort(),
+    )
     expect(existsSync(join(made.town.root, 'rigs/proj/merge'))).toBe(false)
   }
 
-  const slingSteps = kind === 'path' && checkedOut ? [...STORE, ...SLING] : ['worktree-registered', 'session.spawned']
+  const slingSteps =
+    kind === 'path' && checkedOut ? [...STORE, ...SLING] : ['worktree-registered', 'session.spawned']
   it(`sling is finished by a second sling (${slingSteps.length} steps)`, async () => {
     const { town } = made
     const ids: string[] = []
@@ -154,7 +180,11 @@ describe.each([
         // Claimed by a process that is gone: said, with what finishes it, unless the session is already there.
         expect(after, step).toMatchObject({ status: 'hooked', assignee: agent?.id })
         if (step === 'session.spawned') expect(agent?.state, step).toMatch(/working|idle|starting/)
-        else expect(agent, step).toMatchObject({ state: 'failed', detail: expect.stringContaining(`gt sling ${id} finishes it`) })
+        else
+          expect(agent, step).toMatchObject({
+            state: 'failed',
+            detail: expect.stringContaining(`gt sling ${id} finishes it`),
+          })
       }
       const [again] = await sling(town, id, 'proj')
       expect(again, step).toMatchObject({ bead: id, resumed: after.status !== 'open' })
@@ -181,7 +211,8 @@ describe.each([
       commitFile(town, worktree, `${id}.txt`, `${id}\n`)
       await kill(step, 'done', '--as', agent)
       const after = await bead(town, id)
-      if (['done.enqueued', 'done.kicked', ...STORE.slice(1)].includes(step)) expect(['in_review', 'closed'], step).toContain(after.status)
+      if (['done.enqueued', 'done.kicked', ...STORE.slice(1)].includes(step))
+        expect(['in_review', 'closed'], step).toContain(after.status)
       else expect(after.status, step).toBe('hooked')
       const again = await town.gt('done', '--as', agent)
       // The runner of a done that was killed after its last step may be through already.
@@ -199,7 +230,10 @@ describe.each([
 
   const expectLandedOnce = async (id: string, step: string): Promise<void> => {
     const { town } = made
-    expect(landed(made).filter((subject) => subject === `write ${id}.txt`), step).toHaveLength(1)
+    expect(
+      landed(made).filter((subject) => subject === `write ${id}.txt`),
+      step,
+    ).toHaveLength(1)
     const { status: now, merged_as } = await bead(town, id)
     expect(now, step).toBe('closed')
     expect(gitAsk(town, made.target, 'merge-base', '--is-ancestor', merged_as ?? '', 'main'), step).toBe('')
@@ -228,7 +262,9 @@ describe.each([
       // Not set going again by the look itself: only what a person would see.
       const { beads } = await town.json<{ beads: { id: string; status: string }[] }>('bead', 'list', '--all')
       const now = beads.find((one) => one.id === id)?.status
-      expect(now, step).toBe(['merge.recorded', 'merge.cleared', ...CLEAR].includes(step) ? 'closed' : 'in_review')
+      expect(now, step).toBe(
+        ['merge.recorded', 'merge.cleared', ...CLEAR].includes(step) ? 'closed' : 'in_review',
+      )
       if (now === 'closed') expect(landed(made), step).toContain(`write ${id}.txt`)
       const run = await town.json<{ merged: string[] }>('mq', 'run')
       expect(run.merged, step).toEqual(now === 'closed' ? [] : [id])
@@ -244,7 +280,10 @@ describe.each([
     await expectNothingLeaked()
   })
 
-  const unslingSteps = kind === 'path' && checkedOut ? [...UNSLING, ...STORE_SHORT] : ['clear.salvaged', 'removal-tree-gone', 'clear.removed']
+  const unslingSteps =
+    kind === 'path' && checkedOut
+      ? [...UNSLING, ...STORE_SHORT]
+      : ['clear.salvaged', 'removal-tree-gone', 'clear.removed']
   it(`unsling is finished by a second unsling (${unslingSteps.length} steps)`, async () => {
     const { town } = made
     const ids: string[] = []
@@ -256,12 +295,16 @@ describe.each([
       const after = await bead(town, id)
       expect(['hooked', 'open'], step).toContain(after.status)
       const view = await status(town)
-      if (after.status === 'hooked') expect(view.agents.find((one) => one.id === agent)?.bead?.id, step).toBe(id)
+      if (after.status === 'hooked')
+        expect(view.agents.find((one) => one.id === agent)?.bead?.id, step).toBe(id)
       const again = await town.gt('unsling', id)
       expect(again.exitCode, `${step}: ${again.stderr}`).toBe(after.status === 'hooked' ? 0 : 5)
       expect(await bead(town, id), step).toMatchObject({ status: 'open', assignee: null })
       expect(salvaged(made, agent, 'loose.txt'), step).toBe(`loose of ${id}\n`)
-      expect(git(town, made.repository, 'for-each-ref', '--contains', head, 'refs/gt/salvage/'), step).not.toBe('')
+      expect(
+        git(town, made.repository, 'for-each-ref', '--contains', head, 'refs/gt/salvage/'),
+        step,
+      ).not.toBe('')
       expect(hasBranch(branch), step).toBe(false)
       expect(existsSync(worktree), step).toBe(false)
       ids.push(id)
@@ -307,7 +350,17 @@ it('the steps above are all that there are', () => {
     .flatMap((folder) => filesBelow(join(src, folder)))
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\b(?:step|onStep)(?:\?\.)?\('([^'`]+)'\)/g)])
     .map((match) => match[1] ?? '')
-  const known = [...STORE, ...SLING, ...DONE, ...DONE_URL, ...UNSLING, ...MERGE, ...LAND_CHECKED_OUT, ...LAND_REMOTE, ...ELSEWHERE]
+  const known = [
+    ...STORE,
+    ...SLING,
+    ...DONE,
+    ...DONE_URL,
+    ...UNSLING,
+    ...MERGE,
+    ...LAND_CHECKED_OUT,
+    ...LAND_REMOTE,
+    ...ELSEWHERE,
+  ]
   expect(names.length).toBeGreaterThan(40)
   expect([...new Set(names)].filter((name) => !known.includes(name))).toEqual([])
   expect(known.filter((name) => !names.includes(name))).toEqual([])
@@ -318,4 +371,3 @@ function filesBelow(dir: string): string[] {
     entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)],
   )
 }
-

@@ -24,49 +24,63 @@ import {
 } from './support-work.js'
 
 describe('from sling to merged', () => {
-  it.each(['path', 'url'] as const)('an agent of a %s rig lands its commit and is cleared away', async (rig) => {
-    await using made = await workTown({ rig })
-    const { town, clone, target } = made
-    await createBeads(town, 'issue-123')
-    const slung = await slingOne(town, 'issue-123', 'proj', '--agent', 'worker')
-    expect(slung).toMatchObject({ bead: 'issue-123', agent: 'proj/toast', branch: 'gt/toast/issue-123' })
-    await untilClosed(town, 'issue-123')
-    await untilQueueRests(town)
+  it.each(['path', 'url'] as const)(
+    'an agent of a %s rig lands its commit and is cleared away',
+    async (rig) => {
+      await using made = await workTown({ rig })
+      const { town, clone, target } = made
+      await createBeads(town, 'issue-123')
+      const slung = await slingOne(town, 'issue-123', 'proj', '--agent', 'worker')
+      expect(slung).toMatchObject({ bead: 'issue-123', agent: 'proj/toast', branch: 'gt/toast/issue-123' })
+      await untilClosed(town, 'issue-123')
+      await untilQueueRests(town)
 
-    const closed = await bead(town, 'issue-123')
-    expect(closed).toMatchObject({ status: 'closed', assignee: 'proj/toast' })
-    expect(town.git(target, 'rev-parse', 'main')).toBe(closed.merged_as)
-    expect(town.git(target, 'show', 'main:done/issue-123.txt')).toBe('issue-123')
-    expect(landed(made)).toEqual(['do issue-123', 'first'])
-    // The agent read its own context, and no file of ours is in the commit.
-    expect(readFileSync(join(town.root, 'run/primed-issue-123.txt'), 'utf8')).toContain('## Your bead: issue-123')
-    expect(town.git(target, 'ls-tree', '-r', '--name-only', 'main').split('\n')).toEqual([
-      'README.md',
-      'done/issue-123.txt',
-      'same.txt',
-    ])
-    expect(await events(town, 'bead.merged')).toHaveLength(1)
-    expect(worktrees(made)).toEqual([])
-    expect(gitAsk(town, made.repository, 'rev-parse', '--verify', '-q', 'gt/toast/issue-123')).toBeUndefined()
-    expect(await sessions(town)).toEqual([])
-    const view = await status(town)
-    expect(view.agents).toMatchObject([{ id: 'proj/toast', state: 'done' }])
-    expect(view.problems).toEqual([])
-    if (rig === 'path') {
-      // Checked out and clean: the person's checkout followed.
-      expect(readFileSync(join(clone, 'done/issue-123.txt'), 'utf8')).toBe('issue-123\n')
-      expect(town.git(clone, 'status', '--porcelain')).toBe('')
-    } else {
-      expect(town.git(target, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
-    }
-  })
+      const closed = await bead(town, 'issue-123')
+      expect(closed).toMatchObject({ status: 'closed', assignee: 'proj/toast' })
+      expect(town.git(target, 'rev-parse', 'main')).toBe(closed.merged_as)
+      expect(town.git(target, 'show', 'main:done/issue-123.txt')).toBe('issue-123')
+      expect(landed(made)).toEqual(['do issue-123', 'first'])
+      // The agent read its own context, and no file of ours is in the commit.
+      expect(readFileSync(join(town.root, 'run/primed-issue-123.txt'), 'utf8')).toContain(
+        '## Your bead: issue-123',
+      )
+      expect(town.git(target, 'ls-tree', '-r', '--name-only', 'main').split('\n')).toEqual([
+        'README.md',
+        'done/issue-123.txt',
+        'same.txt',
+      ])
+      expect(await events(town, 'bead.merged')).toHaveLength(1)
+      expect(worktrees(made)).toEqual([])
+      expect(
+        gitAsk(town, made.repository, 'rev-parse', '--verify', '-q', 'gt/toast/issue-123'),
+      ).toBeUndefined()
+      expect(await sessions(town)).toEqual([])
+      const view = await status(town)
+      expect(view.agents).toMatchObject([{ id: 'proj/toast', state: 'done' }])
+      expect(view.problems).toEqual([])
+      if (rig === 'path') {
+        // Checked out and clean: the person's checkout followed.
+        expect(readFileSync(join(clone, 'done/issue-123.txt'), 'utf8')).toBe('issue-123\n')
+        expect(town.git(clone, 'status', '--porcelain')).toBe('')
+      } else {
+        expect(town.git(target, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
+      }
+    },
+  )
 
   it('follows several beads of a convoy to the end, the blocked one after its blocker', async () => {
     await using made = await workTown()
     const { town } = made
     await createBeads(town, 'a-1', 'a-2', 'a-3')
     await town.ok('bead', 'dep', 'a-3', 'a-1')
-    const { convoy } = await town.json<{ convoy: { id: string } }>('convoy', 'create', 'release', 'a-1', 'a-2', 'a-3')
+    const { convoy } = await town.json<{ convoy: { id: string } }>(
+      'convoy',
+      'create',
+      'release',
+      'a-1',
+      'a-2',
+      'a-3',
+    )
 
     expectRefusal(await town.gt('sling', 'a-3', 'proj'), {
       exitCode: 5,
@@ -210,7 +224,9 @@ timeout = "500ms"
     await town.ok('done', '--as', agent)
     await back()
     await untilQueueRests(town)
-    expect(await town.ok('mail', 'check', '--as', agent)).toContain('gate "hangs" is red (not done after 0.5 s)')
+    expect(await town.ok('mail', 'check', '--as', agent)).toContain(
+      'gate "hangs" is red (not done after 0.5 s)',
+    )
     expect(town.processes().filter(({ command }) => /sleep 7777/.test(command))).toEqual([])
     expect(landed(made)).toEqual(['first'])
 
@@ -252,7 +268,9 @@ describe('sling', () => {
     const ran = await town.gtIn(join(clone, 'deep'), {}, 'sling', 'do something good')
     expect(ran.exitCode, ran.stderr).toBe(0)
     expect(ran.stderr).toContain(`made the town ${home}`)
-    expect(ran.stderr).toContain(`registered ${clone} as rig my-project of the town ${home}; it lands on main`)
+    expect(ran.stderr).toContain(
+      `registered ${clone} as rig my-project of the town ${home}; it lands on main`,
+    )
     expect(ran.stdout).toContain('my-project/toast')
     const rigs = await town.gtIn(clone, {}, 'rig', 'list')
     expect(rigs.stdout).toContain(clone)
@@ -276,7 +294,10 @@ describe('sling', () => {
     expect(said).toContain('would sling r-2 to proj/nux: branch gt/nux/r-2')
     expect(said).toContain('would sling r-3 to proj/furiosa')
     expect(await town.ok('unsling', 'r-1', '--dry-run')).toContain(`would take r-1 from ${agent}`)
-    expectRefusal(await town.gt('sling', 'r-1', 'proj', '--dry-run'), { exitCode: 5, says: /already hooked by/ })
+    expectRefusal(await town.gt('sling', 'r-1', 'proj', '--dry-run'), {
+      exitCode: 5,
+      says: /already hooked by/,
+    })
     expectRefusal(await town.gt('sling', 'a whole sentence', 'proj', '--dry-run'), { exitCode: 2 })
     expectRefusal(await town.gt('rig', 'remove', 'proj', '--dry-run'), { exitCode: 5, says: /proj\/toast/ })
     expect(footprint(made)).toBe(before)
@@ -295,7 +316,10 @@ ready = { kind = "screen", text = "ready>" }
     const { town } = made
     await createBeads(town, 'u-1')
     const ran = await town.gt('sling', 'u-1', 'proj', '--agent', 'early')
-    expectRefusal(ran, { exitCode: 6, says: /ended before it was ready \(undone: the session, the worktree, the claim\)/ })
+    expectRefusal(ran, {
+      exitCode: 6,
+      says: /ended before it was ready \(undone: the session, the worktree, the claim\)/,
+    })
     expect(await bead(town, 'u-1')).toMatchObject({ status: 'open', assignee: null })
     expect(worktrees(made)).toEqual([])
     expect(gitAsk(town, made.repository, 'rev-parse', '--verify', '-q', 'gt/toast/u-1')).toBeUndefined()
@@ -313,11 +337,20 @@ instruction_file = "none"
     })
     const { town } = made
     await createBeads(town, 'e-1')
-    const env = { SECRET_TOKEN: 'hush', GT_KILL_AT: 'never', TMUX: '/x,1,2', OPENCODE_SERVER: 'x', GT_NODE: process.execPath }
+    const env = {
+      SECRET_TOKEN: 'hush',
+      GT_KILL_AT: 'never',
+      TMUX: '/x,1,2',
+      OPENCODE_SERVER: 'x',
+      GT_NODE: process.execPath,
+    }
     const ran = await town.gtIn(town.root, { env }, 'sling', 'e-1', 'proj', '--agent', 'tells')
     expect(ran.exitCode, ran.stderr).toBe(0)
     const file = join(town.root, 'run/environment.txt')
-    const text = await until('the environment', () => existsSync(file) && /GT_TOWN/.test(readFileSync(file, 'utf8')) && readFileSync(file, 'utf8'))
+    const text = await until(
+      'the environment',
+      () => existsSync(file) && /GT_TOWN/.test(readFileSync(file, 'utf8')) && readFileSync(file, 'utf8'),
+    )
     expect(text).not.toMatch(/hush|GT_KILL_AT|\/x,1,2|OPENCODE_SERVER|GT_NODE/)
     expect(text).toContain('GT_AGENT=proj/toast\n')
     expect(text).toContain('GT_BEAD=e-1\n')
@@ -333,7 +366,9 @@ describe('unsling', () => {
     const head = commitFile(town, worktree, 'committed.txt', 'in a commit\n')
     writeFileSync(join(worktree, 'README.md'), 'changed, not committed\n')
     writeFileSync(join(worktree, 'new.txt'), 'never added\n')
-    expect(await town.ok('unsling', 's-1')).toMatch(/s-1 is open again, proj\/toast is free; its tree is saved: refs\/gt\/salvage\/proj\/toast\//)
+    expect(await town.ok('unsling', 's-1')).toMatch(
+      /s-1 is open again, proj\/toast is free; its tree is saved: refs\/gt\/salvage\/proj\/toast\//,
+    )
     expect(salvaged(made, agent, 'new.txt')).toBe('never added\n')
     expect(salvaged(made, agent, 'README.md')).toBe('changed, not committed\n')
     const refs = town.git(made.repository, 'for-each-ref', '--format=%(refname)', '--contains', head)
@@ -346,28 +381,31 @@ describe('unsling', () => {
     await slingOne(town, 's-1', 'proj')
   })
 
-  it.each(['path', 'url'] as const)('of an agent of a %s rig that stands half-way in a rebase loses nothing', async (rig) => {
-    await using made = await workTown({ rig })
-    const { town } = made
-    await createBeads(town, 'x-1')
-    const { worktree, agent, branch } = await slingOne(town, 'x-1', 'proj')
-    commitFile(town, worktree, 'same.txt', '1\nolder\n3\n')
-    // The remote has an older state of the branch than the worktree.
-    if (rig === 'url') town.git(worktree, 'push', '--quiet', made.target, `${branch}:${branch}`)
-    const mine = commitFile(town, worktree, 'same.txt', '1\nmine\n3\n')
-    town.git(worktree, 'checkout', '--quiet', '-b', 'other', 'HEAD~2')
-    const other = commitFile(town, worktree, 'same.txt', '1\nother\n3\n')
-    town.git(worktree, 'checkout', '--quiet', branch)
-    gitAsk(town, worktree, 'rebase', 'other')
-    expect(await town.ok('unsling', 'x-1')).toContain('its tree is saved')
-    for (const sha of [mine, other])
-      expect(town.git(made.repository, 'for-each-ref', '--contains', sha, 'refs/gt/salvage/')).not.toBe('')
-    expect(salvaged(made, agent, 'same.txt')).toContain('<<<<<<<')
-    expect(worktrees(made)).toEqual([])
-    expect(gitAsk(town, made.target, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)).toBeUndefined()
-    // The same agent may have it again.
-    expect(await slingOne(town, 'x-1', 'proj')).toMatchObject({ agent, branch })
-  })
+  it.each(['path', 'url'] as const)(
+    'of an agent of a %s rig that stands half-way in a rebase loses nothing',
+    async (rig) => {
+      await using made = await workTown({ rig })
+      const { town } = made
+      await createBeads(town, 'x-1')
+      const { worktree, agent, branch } = await slingOne(town, 'x-1', 'proj')
+      commitFile(town, worktree, 'same.txt', '1\nolder\n3\n')
+      // The remote has an older state of the branch than the worktree.
+      if (rig === 'url') town.git(worktree, 'push', '--quiet', made.target, `${branch}:${branch}`)
+      const mine = commitFile(town, worktree, 'same.txt', '1\nmine\n3\n')
+      town.git(worktree, 'checkout', '--quiet', '-b', 'other', 'HEAD~2')
+      const other = commitFile(town, worktree, 'same.txt', '1\nother\n3\n')
+      town.git(worktree, 'checkout', '--quiet', branch)
+      gitAsk(town, worktree, 'rebase', 'other')
+      expect(await town.ok('unsling', 'x-1')).toContain('its tree is saved')
+      for (const sha of [mine, other])
+        expect(town.git(made.repository, 'for-each-ref', '--contains', sha, 'refs/gt/salvage/')).not.toBe('')
+      expect(salvaged(made, agent, 'same.txt')).toContain('<<<<<<<')
+      expect(worktrees(made)).toEqual([])
+      expect(gitAsk(town, made.target, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)).toBeUndefined()
+      // The same agent may have it again.
+      expect(await slingOne(town, 'x-1', 'proj')).toMatchObject({ agent, branch })
+    },
+  )
 
   it('takes a waiting entry out of the queue', async () => {
     await using made = await workTown()
@@ -414,7 +452,11 @@ describe('done', () => {
     commitFile(town, worktree, 'same.txt', '1\nsomebody else\n3\n')
     town.git(worktree, 'checkout', '--quiet', 'gt/toast/f-1')
     gitAsk(town, worktree, 'rebase', 'other')
-    expectRefusal(await done(), { exitCode: 1, says: /a rebase stands half done/, hint: /git rebase --abort/ })
+    expectRefusal(await done(), {
+      exitCode: 1,
+      says: /a rebase stands half done/,
+      hint: /git rebase --abort/,
+    })
     town.git(worktree, 'rebase', '--abort')
 
     const outside = await town.gt('done')
@@ -422,7 +464,8 @@ describe('done', () => {
 
     const first = await town.json<{ entry: string; already: boolean }>('done', '--as', agent)
     const second = await done()
-    if (second.exitCode === 0) expect(second.stdout).toContain(`is in the merge queue already (${first.entry})`)
+    if (second.exitCode === 0)
+      expect(second.stdout).toContain(`is in the merge queue already (${first.entry})`)
     else expectRefusal(second, { exitCode: 1, says: /has nothing on its hook/ })
     await untilClosed(town, 'f-1')
     await untilQueueRests(town)

@@ -32,7 +32,8 @@ describe('at once', () => {
       expect(assignee).toMatch(/^proj\//)
       winners.push(assignee ?? '')
       for (const ran of both) {
-        if (ran.exitCode === 5) expect(`${ran.stdout}${ran.stderr}`).toContain(`${id} is already hooked by ${assignee}`)
+        if (ran.exitCode === 5)
+          expect(`${ran.stdout}${ran.stderr}`).toContain(`${id} is already hooked by ${assignee}`)
         else expect(ran.stdout).toContain(assignee)
       }
     }
@@ -49,7 +50,12 @@ describe('at once', () => {
     const ids = ['p-0', 'p-1', 'p-2', 'p-3']
     for (const id of ids) await town.ok('bead', 'create', '--id', id, 'x')
     const slung = (await Promise.all(ids.map((id) => sling(town, id, 'proj')))).flat()
-    expect(slung.map((one) => one.agent).sort()).toEqual(['proj/furiosa', 'proj/nux', 'proj/slit', 'proj/toast'])
+    expect(slung.map((one) => one.agent).sort()).toEqual([
+      'proj/furiosa',
+      'proj/nux',
+      'proj/slit',
+      'proj/toast',
+    ])
     expect(new Set(slung.map((one) => one.worktree)).size).toBe(4)
     for (const { bead: id, agent } of slung) expect((await bead(town, id)).assignee).toBe(agent)
     expect(await sessions(town)).toHaveLength(4)
@@ -77,7 +83,9 @@ describe('at once', () => {
   })
 
   it('says who works on the queue when somebody keeps it for long', async () => {
-    await using made = await workTown({ rigArgs: ['--gate', 'touch running; while ! test -e ../../../go; do sleep 0.1; done'] })
+    await using made = await workTown({
+      rigArgs: ['--gate', 'touch running; while ! test -e ../../../go; do sleep 0.1; done'],
+    })
     const { town } = made
     await town.ok('bead', 'create', '--id', 'slow', 'x')
     const [one] = await sling(town, 'slow', 'proj')
@@ -99,7 +107,8 @@ describe('at once', () => {
       Array.from({ length: 8 }, (_, i) => town.gt('bead', 'create', '--id', 'same', `title ${i}`)),
     )
     expect(all.map((ran) => ran.exitCode).sort()).toEqual([0, 5, 5, 5, 5, 5, 5, 5])
-    for (const ran of all) if (ran.exitCode === 5) expect(ran.stderr).toContain('there is a bead same already')
+    for (const ran of all)
+      if (ran.exitCode === 5) expect(ran.stderr).toContain('there is a bead same already')
     const winner = all.find((ran) => ran.exitCode === 0)
     expect(winner?.stdout).toContain((await bead(town, 'same')).title)
     const { beads } = await town.json<{ beads: unknown[] }>('bead', 'list')
