@@ -70,12 +70,8 @@ export async function openTown(around: Surroundings): Promise<Town> {
     },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
     async watchConfig(onChange) {
-      const { watch } = await import('chokidar')
-      const watcher = watch(join(root, 'town.toml'), {
-        ignoreInitial: true,
-        awaitWriteFinish: { stabilityThreshold: 100 },
-      })
-      watcher.on('all', () => {
+      const { watchFile } = await import('./system/watch-file.js')
+      return watchFile(join(root, 'town.toml'), () => {
         loadConfig(configSource)
           .then((fresh) => {
             town.config = fresh
@@ -86,7 +82,6 @@ export async function openTown(around: Surroundings): Promise<Town> {
           })
           .finally(onChange)
       })
-      return () => watcher.close()
     },
     async editConfig(change) {
       const file = join(root, 'town.toml')

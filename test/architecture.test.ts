@@ -28,7 +28,7 @@ const PICTURE: Record<string, { may: string[]; lazy?: string[]; packages?: strin
   domain: { may: [], packages: ['zod'] },
   ports: { may: ['domain'] },
   app: { may: ['ports', 'domain'] },
-  system: { may: ['ports', 'domain'] },
+  system: { may: ['ports', 'domain'], packages: ['execa', 'chokidar'] },
   config: { may: ['system', 'domain'], packages: ['zod', 'toml'] },
   store: { may: ['system', 'ports', 'domain'] },
   git: { may: ['system', 'ports', 'domain'], packages: ['simple-git'] },
@@ -61,7 +61,7 @@ const IMPORT_EXCEPTIONS: Record<string, string> = { 'cli/run-cli.ts': 'wire.ts' 
 /** One line of reason each. */
 const PROCESS_EXCEPTIONS: Record<string, string> = {
   'bin.ts': 'the process entry',
-  'main.ts': 'the process entry of what the fast path does not know',
+  'orchestrators/tmux/sweep-watchers.ts': 'asks whether a watcher that left its client behind still lives',
   'config/load-config.ts': 'a pid makes the name of a temporary file of a cache',
   'store/blob-store.ts': 'process.getBuiltinModule loads node:crypto only when a blob is met',
   'store/store-options.ts': 'the default of an option; wire passes what matters',

@@ -66,12 +66,12 @@ describe('town.toml.example', () => {
       const { opencode_server_url: _, ...values } = shown[table] ?? {}
       expect(values).toEqual(defaults[table])
       for (const [key, value] of Object.entries(values)) {
-        expect(text).toMatch(new RegExp(`^${key} = .*# default: ${escape(JSON.stringify(value))}(,|$)`, 'm'))
+        expect(text).toMatch(new RegExp(`^${key} = .*# default: ${literal(JSON.stringify(value))}(,|$)`, 'm'))
       }
     }
   })
 })
 
-function escape(text: string): string {
+function literal(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

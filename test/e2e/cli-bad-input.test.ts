@@ -282,7 +282,7 @@ describe('bad input', () => {
     '../../etc',
     '-x',
     '#{pane_id}',
-    'a\u0000b'.slice(0, 1) + '\u007f',
+    'a\u007f',
   ]
   it('hostile names are shown harmlessly and never run', async () => {
     await inPool(HOSTILE, async (name) => {

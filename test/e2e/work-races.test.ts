@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   bead,
@@ -96,7 +98,7 @@ describe('at once', () => {
     const second = await town.gt('mq', 'run')
     expect(second.stdout).toMatch(/^another process works on the queue: process \d+\n$/)
     expect(second.exitCode).toBe(0)
-    town.program('../town/go', '')
+    writeFileSync(join(town.root, 'go'), '')
     expect((await first).stdout).toContain('merged 1')
   })
 
