@@ -55,19 +55,16 @@ const PICTURE: Record<string, { may: string[]; lazy?: string[]; packages?: strin
   'virtual.d.ts': { may: ['cli'] },
 }
 
-/** The program's hot part is one file that holds the composition root, so nothing is won by loading it late. */
-const IMPORT_EXCEPTIONS: Record<string, string> = { 'cli/run-cli.ts': 'wire.ts' }
-
 /** One line of reason each. */
 const PROCESS_EXCEPTIONS: Record<string, string> = {
   'bin.ts': 'the process entry',
-  'orchestrators/tmux/sweep-watchers.ts': 'asks whether a watcher that left its client behind still lives',
   'config/load-config.ts': 'a pid makes the name of a temporary file of a cache',
   'store/blob-store.ts': 'process.getBuiltinModule loads node:crypto only when a blob is met',
   'store/store-options.ts': 'the default of an option; wire passes what matters',
   'git/create-repositories.ts': 'the default of an option',
   'orchestrators/tmux/socket-path.ts': 'getuid names the folder of the socket, as tmux itself does',
   'orchestrators/tmux/socket-directory.ts': 'getuid: the folder must be ours',
+  'orchestrators/tmux/sweep-watchers.ts': 'a watcher names itself, so that what it leaves can be told',
   'tui/terminal.ts': 'the terminal must be given back when the process ends in any way',
   'demo/run-demo.ts': 'the tests of the demo project run in the environment of the person',
 }
@@ -82,7 +79,6 @@ describe('the picture of src', () => {
   it('is kept by every import', () => {
     const wrong = imports
       .filter((one) => !one.isPackage && part(one.from) !== part(one.to))
-      .filter(({ from, to }) => !(from in IMPORT_EXCEPTIONS && to === IMPORT_EXCEPTIONS[from]))
       .filter(({ from, to, kind }) => {
         const { may = [], lazy = [] } = PICTURE[part(from)] ?? {}
         return !(may.includes(part(to)) || (kind !== 'static' && lazy.includes(part(to))))

@@ -1,0 +1,190 @@
+import { type Agent, agentFrom, nextAgentName } from '../domain/agent.js'
+import { type Bead, beadFrom } from '../domain/bead.js'
+import type { Role } from '../domain/config.js'
+import { ConflictError, OperationError } from '../domain/errors.js'
+import { type AgentId, agentId, branchName } from '../domain/ids.js'
+import type { Op } from '../domain/record.js'
+import type { Rig } from '../domain/rig.js'
+import type { Runtime } from '../domain/runtime.js'
+import type { View } from '../ports/ledger.js'
+import { statusMove } from './change-bead.js'
+import { getBead } from './find-entity.js'
+import { openBlockers } from './list-beads.js'
+import { releaseOps } from './release-agent.js'
+import type { Town } from './town.js'
+
+/** What a new agent is made of. */
+export interface Crew {
+  rig: Rig
+  role: Role
+  runtime: Runtime
+  base: string
+}
+
+/** What the person may choose about the claim. */
+export interface ClaimWishes {
+  name?: string
+  model?: string
+}
+
+/** Claims the bead and binds the agent to it in one record: exactly one of many slings gets it. */
+export function claimBead(
+  town: Town,
+  crew: Crew,
+  beadKey: string,
+  request: ClaimWishes,
+): { agent: Agent; bead: Bead; resumed: boolean } {
+  const decision = town.ledger.transact(town.actor, (view) => {
+    const bead = getBead(view, beadKey)
+    const interrupted = findInterrupted(town, view, bead)
+    if (interrupted) {
+      return {
+        agent: interrupted.id,
+        resumed: true,
+        ops: [
+          {
+            o: 'move',
+            id: interrupted.id,
+            gen: interrupted.generation + 1,
+            f: { slinger: town.host.processToken },
+          },
+        ] satisfies Op[],
+      }
+    }
+    checkSlingable(view, bead)
+    checkLimit(town, view)
+    const id = chooseAgent(view, crew.rig, request.name, new Set())
+    return { agent: id, resumed: false, ops: claimOps(town, view, crew, bead, id, request) }
+  })
+  const view = town.ledger.read()
+  const entity = view.get(decision.agent)
+  if (!entity) throw new Error(`agent ${decision.agent} was written but cannot be read`)
+  return { agent: agentFrom(entity), bead: getBead(view, beadKey), resumed: decision.resumed }
+}
+
+function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, request: ClaimWishes): Op[] {
+  const existing = view.get(id)
+  const fields = {
+    role: crew.role.name,
+    runtime: crew.runtime.name,
+    backend: town.config.backend,
+    rig: crew.rig.name,
+    hook: bead.id,
+    worktree: town.places.worktree(crew.rig.name, id.slice(id.indexOf('/') + 1)),
+    branch: branchName(id, bead.shownId),
+    base: crew.base,
+    session: null,
+    handoff: null,
+    model: request.model ?? null,
+    slinger: town.host.processToken,
+  }
+  return [
+    existing
+      ? { o: 'move', id, gen: existing.generation + 1, f: fields }
+      : {
+          o: 'new',
+          id,
+          k: 'agent',
+          f: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
+        },
+    statusMove(bead, 'hooked', { assignee: id, rig: crew.rig.name }),
+    { o: 'ev', type: 'bead.slung', data: { bead: bead.id, agent: id, rig: crew.rig.name } },
+  ]
+}
+
+/** A sling of this very bead whose process is gone: it is finished instead of refused. */
+function findInterrupted(town: Town, view: View, bead: Bead): Agent | undefined {
+  if (bead.status !== 'hooked' || bead.assignee === undefined) return undefined
+  const entity = view.get(bead.assignee)
+  if (entity?.kind !== 'agent') return undefined
+  const agent = agentFrom(entity)
+  if (agent.hook !== bead.id || agent.slinger === undefined) return undefined
+  return town.host.isProcessAlive(agent.slinger) === false ? agent : undefined
+}
+
+export function checkSlingable(view: View, bead: Bead): void {
+  if (bead.status === 'hooked' || bead.status === 'in_review') {
+    const state = bead.status === 'hooked' ? 'is already hooked by' : 'is in the merge queue, from'
+    throw new ConflictError(`${bead.shownId} ${state} ${bead.assignee}`, {
+      code: 'bead-taken',
+      hint: `see it: gt peek ${bead.assignee} · take it back: gt unsling ${bead.shownId}`,
+      details: { bead: bead.id, assignee: bead.assignee ?? null },
+    })
+  }
+  if (bead.status !== 'open') {
+    throw new ConflictError(`${bead.shownId} is ${bead.status}`, {
+      code: 'bead-not-open',
+      hint: `gt bead reopen ${bead.shownId}`,
+      details: { bead: bead.id, status: bead.status },
+    })
+  }
+  const blockers = openBlockers(view, bead)
+  if (blockers.length > 0) {
+    const shown = blockers.map((key) => view.get(key)?.shownId ?? key)
+    throw new ConflictError(`${bead.shownId} waits for ${shown.join(', ')}`, {
+      code: 'bead-blocked',
+      hint: `sling that first, or drop the dependency: gt bead dep ${bead.shownId} ${shown[0]} --remove`,
+      details: { bead: bead.id, blockers },
+    })
+  }
+}
+
+function checkLimit(town: Town, view: View): void {
+  const busy = view
+    .list({ kind: 'agent' })
+    .map(agentFrom)
+    .filter((agent) => agent.hook !== undefined).length
+  if (busy < town.config.limits.agents) return
+  throw new OperationError(
+    `${busy} agents are at work, and the limit of this town is ${town.config.limits.agents}`,
+    {
+      code: 'too-many-agents',
+      hint: 'wait for one to finish, or raise [limits] agents in town.toml',
+    },
+  )
+}
+
+export function chooseAgent(
+  view: View,
+  rig: Rig,
+  wanted: string | undefined,
+  taken: ReadonlySet<string>,
+): AgentId {
+  const isBusy = (id: AgentId): Agent | undefined => {
+    const entity = view.get(id)
+    if (entity?.kind !== 'agent') return undefined
+    const agent = agentFrom(entity)
+    // A worktree that is still there belongs to the last bead until it is cleaned up.
+    return agent.hook !== undefined || agent.worktree !== undefined ? agent : undefined
+  }
+  if (wanted !== undefined) {
+    const id = agentId(rig.name, wanted)
+    const busy = isBusy(id)
+    if (!busy && !taken.has(id)) return id
+    throw new ConflictError(
+      `${id} already works on ${view.get(busy?.hook ?? '')?.shownId ?? 'another bead'}`,
+      {
+        code: 'agent-busy',
+        hint: 'choose another --name, or leave it out',
+      },
+    )
+  }
+  return agentId(
+    rig.name,
+    nextAgentName((name) => {
+      const id = agentId(rig.name, name)
+      return taken.has(id) || isBusy(id) !== undefined
+    }),
+  )
+}
+
+/** Gives the bead back, if this sling still holds it. */
+export function releaseClaim(town: Town, agent: Agent): void {
+  town.ledger.transact(town.actor, (view) => {
+    const entity = view.get(agent.id)
+    const now = entity === undefined ? undefined : agentFrom(entity)
+    if (now?.hook === undefined || now.hook !== agent.hook) return {}
+    const bead = view.get(now.hook)
+    return { ops: releaseOps(now, bead === undefined ? undefined : beadFrom(bead), 'open') }
+  })
+}
