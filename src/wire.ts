@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Town, TownPlaces } from './app/town.js'
@@ -212,6 +212,9 @@ export async function createTown(request: {
       .slice(0, 32) ||
       'town')
   // Last: what has a town.toml is a whole town.
-  writeFileSync(join(root, 'town.toml'), template.replaceAll('{name}', name), { flag: 'wx' })
+  writeAtomically(join(root, 'town.toml'), template.replaceAll('{name}', name), {
+    temporary: join(root, `town.toml.${randomBytes(4).join('')}.tmp`),
+    mode: 0o644,
+  })
   return root
 }

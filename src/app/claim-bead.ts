@@ -161,13 +161,16 @@ export function chooseAgent(
     const id = agentId(rig.name, wanted)
     const busy = isBusy(id)
     if (!busy && !taken.has(id)) return id
-    throw new ConflictError(
-      `${id} already works on ${view.get(busy?.hook ?? '')?.shownId ?? 'another bead'}`,
-      {
-        code: 'agent-busy',
-        hint: 'choose another --name, or leave it out',
-      },
-    )
+    const hasOnlyTree = busy !== undefined && busy.hook === undefined
+    const why = hasOnlyTree
+      ? 'still has the worktree of its last bead'
+      : `already works on ${view.get(busy?.hook ?? '')?.shownId ?? 'another bead'}`
+    throw new ConflictError(`${id} ${why}`, {
+      code: 'agent-busy',
+      hint: hasOnlyTree
+        ? `gt agent remove ${id} saves and removes it; or choose another --name`
+        : 'choose another --name, or leave it out',
+    })
   }
   return agentId(
     rig.name,

@@ -26,10 +26,9 @@ export async function removeRig(
       `${busy.length} agents of ${rig.name} still hold work: ${busy.map((agent) => agent.id).join(', ')}`,
       {
         code: 'rig-busy',
-        hint: `take it back: gt unsling ${busy
-          .map((agent) => agent.hook ?? '')
-          .filter(Boolean)
-          .join(' ')}`,
+        hint: busy.some((agent) => agent.hook !== undefined)
+          ? `take it back: gt unsling ${busy.flatMap((agent) => agent.hook ?? []).join(' ')}`
+          : `their worktrees are still there: gt agent remove ${busy[0]?.id ?? ''}`,
       },
     )
   }

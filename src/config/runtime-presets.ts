@@ -76,7 +76,10 @@ const UNKNOWN_INPUT: SubmitProfile = {
   exitCommand: '',
 }
 
-/** Any other program. `command` is set in town.toml; the prompt is typed in once it had time to start. */
+/**
+ * Any other program. `command` is set in town.toml. It finds its first prompt in the file GT_PROMPT_FILE; one that takes it
+ * as an argument says so in `prompt_args`, one that wants it typed names what its screen shows then in `ready`.
+ */
 const CUSTOM: Runtime = {
   name: 'custom',
   command: [],

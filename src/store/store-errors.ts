@@ -40,7 +40,7 @@ export function writeError(root: string, error: unknown): unknown {
 export function unstable(root: string, cause: unknown): OperationError {
   return new OperationError(`${root}: the log keeps changing in ways it never should`, {
     code: 'log-unstable',
-    hint: 'look for another program that writes there; gt doctor checks the store',
+    hint: 'look for another program that writes there; gt status counts damaged lines',
     details: { path: root },
     cause,
   })

@@ -251,6 +251,16 @@ timeout = "500ms"
     expect(existsSync(worktree)).toBe(true)
     expect(await sessions(town)).toEqual(['proj/max'])
     expect(await town.json('hook', '--as', agent)).toMatchObject({ bead: null })
+    await createBeads(town, 'n-2')
+    expectRefusal(await town.gt('sling', 'n-2', 'proj', '--name', 'max'), {
+      exitCode: 5,
+      says: /proj\/max still has the worktree of its last bead/,
+    })
+    expectRefusal(await town.gt('rig', 'remove', 'proj'), {
+      exitCode: 5,
+      says: /proj\/max/,
+      hint: /worktrees are still there/,
+    })
     // A later run of the queue does not clear it away either.
     await town.ok('mq', 'run')
     expect(await sessions(town)).toEqual(['proj/max'])

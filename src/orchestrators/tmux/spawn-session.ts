@@ -41,7 +41,7 @@ export async function spawnSession(deps: SpawnDeps, request: SpawnRequest): Prom
 
   const { format, parse } = paneFormat(randomBytes(9).toString('hex'))
   const lines = spawnLines(deps, request, argv, old, format)
-  const [pane] = parse(await runScript(deps, agent, lines))
+  const [pane] = parse(await runScript(deps, agent, lines, format))
   if (pane === undefined) {
     throw new OperationError(`tmux started ${agent} and does not show it`, {
       code: 'spawn-unseen',
@@ -174,13 +174,24 @@ function throughEnv(env: SpawnRequest['env'], argv: readonly string[]): string[]
   return argv.length === 1 ? ['/usr/bin/env', ...argv] : [...argv]
 }
 
-async function runScript(deps: SpawnDeps, agent: AgentId, lines: readonly string[]): Promise<string> {
+async function runScript(
+  deps: SpawnDeps,
+  agent: AgentId,
+  lines: readonly string[],
+  format: string,
+): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await deps.client.script(lines)
     } catch (error) {
       if (isTmuxFailure(error, 'duplicate-session')) throw alreadyRunning(agent, 'on this tmux socket', error)
-      if (!isTmuxFailure(error, 'no-server', 'server-lost') || attempt >= SERVER_TRIES) throw error
+      // Seen once, with two first sessions at the same moment: the setting up found no session to stand on.
+      if (isTmuxFailure(error, 'no-target') && (await findPane(deps, agent)) !== undefined) {
+        // Nobody else makes this session: we hold the agent's lock, and there was none when we began.
+        return await deps.client.run(['display-message', '-p', '-t', `=${agent}:`, format])
+      }
+      if (!isTmuxFailure(error, 'no-server', 'server-lost', 'no-target') || attempt >= SERVER_TRIES)
+        throw error
       await deps.clock.sleep(SERVER_RETRY_MS * attempt)
       // The server may have gone after it made the session for us.
       const pane = await findPane(deps, agent)

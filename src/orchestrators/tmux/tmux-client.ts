@@ -76,7 +76,7 @@ function notAnswering(error: unknown): unknown {
   if (!(error instanceof TimeoutError)) return error
   return new ExternalError('the tmux server does not answer', {
     code: 'tmux-not-answering',
-    hint: 'gt doctor',
+    hint: 'nothing was done; try again, and if it stays so, end that server by hand (gt attach --print shows its socket)',
     details: error.details,
     cause: error,
   })

@@ -29,6 +29,7 @@ export default defineCommand({
         ? (['open', 'blocked', 'hooked', 'in_review', 'closed', 'deferred', 'failed'] as const)
         : parseStatuses(listOption(options, 'status'))
     const rig = textOption(options, 'rig')
+    if (rig !== undefined) (await import('../../../app/find-entity.js')).getRig(town, rig)
     const label = textOption(options, 'label')
     const agent = textOption(options, 'agent')
     const beads = listBeads(view, {

@@ -11,7 +11,10 @@ export default defineCommand({
   examples: ['gt bead ready', 'gt sling $(gt bead ready --json | jq -r ".beads[].id") proj'],
   async run(context, _args, options) {
     const { readyBeads } = await import('../../../app/list-beads.js')
-    const beads = readyBeads((await context.town()).ledger.read(), textOption(options, 'rig'))
+    const town = await context.town()
+    const rig = textOption(options, 'rig')
+    if (rig !== undefined) (await import('../../../app/find-entity.js')).getRig(town, rig)
+    const beads = readyBeads(town.ledger.read(), rig)
     return {
       data: { beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) },
       text: beads.length === 0 ? 'nothing is ready' : beadRows(beads),
