@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Town, TownPlaces } from './app/town.js'
@@ -212,9 +212,23 @@ export async function createTown(request: {
       .slice(0, 32) ||
       'town')
   // Last: what has a town.toml is a whole town.
-  writeAtomically(join(root, 'town.toml'), template.replaceAll('{name}', name), {
-    temporary: join(root, `town.toml.${randomBytes(4).join('')}.tmp`),
-    mode: 0o644,
-  })
+  createTownToml(root, template.replaceAll('{name}', name))
   return root
+}
+
+/** Whole and on disk, or not at all; of two that make the same town at once, one is told. */
+function createTownToml(root: string, text: string): void {
+  const whole = join(root, `town.toml.${randomBytes(6).join('')}`)
+  writeAtomically(whole, text, { temporary: `${whole}.tmp`, mode: 0o644 })
+  try {
+    linkSync(whole, join(root, 'town.toml'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new ConflictError(`${root} is a town already`, {
+      code: 'town-exists',
+      hint: `gt status --town ${root}`,
+    })
+  } finally {
+    rmSync(whole, { force: true })
+  }
 }

@@ -58,7 +58,7 @@ export async function addRig(town: Town, request: NewRig): Promise<Rig> {
 
 async function readSource(town: Town, { from, cwd }: NewRig): Promise<RigSource> {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(from) || /^[^/\s]+@[^/\s]+:/.test(from))
-    return { kind: 'url', url: from }
+    return { kind: 'url', url: withoutPassword(from) }
   const path = from.startsWith('/') ? from : `${cwd}/${from}`
   if (!town.host.exists(path)) {
     throw new UsageError(`${printable(from, 200)} is neither a URL nor a folder`, {
@@ -75,4 +75,14 @@ async function readSource(town: Town, { from, cwd }: NewRig): Promise<RigSource>
     })
   }
   return { kind: 'path', path: clone.top }
+}
+
+/** What stands in a URL ends up in town.toml, in git's own configuration and on screens. */
+function withoutPassword(url: string): string {
+  const secret = /^[a-z][a-z0-9+.-]*:\/\/[^/@\s]*:[^/@\s]+@/i.test(url)
+  if (!secret) return url
+  throw new UsageError('that URL holds a password, and gt would store and show it', {
+    code: 'secret-in-url',
+    hint: 'leave it out and let git ask its credential helper: git config --global credential.helper store',
+  })
 }

@@ -39,7 +39,7 @@ export function updateBead(town: Town, typed: string, change: BeadChange): Bead 
       ops.push({ o: 'del', id: bead.id, f: 'labels', x: [...change.removeLabels] })
     if (change.status !== undefined && change.status !== bead.status) {
       refuseBusy(bead)
-      ops.push(statusMove(bead, change.status, {}))
+      ops.push(statusMove(bead, change.status, change.status === 'open' ? CLEARED_OUTCOME : {}))
     }
     return ops
   })
@@ -62,11 +62,13 @@ export function reopenBead(town: Town, typed: string): Bead {
     if (bead.status === 'open') return []
     refuseBusy(bead)
     return [
-      statusMove(bead, 'open', { close_reason: null, assignee: null, merged_as: null }),
+      statusMove(bead, 'open', CLEARED_OUTCOME),
       { o: 'ev', type: 'bead.reopened', data: { bead: bead.id } },
     ]
   })
 }
+
+const CLEARED_OUTCOME = { close_reason: null, assignee: null, merged_as: null }
 
 /** `bead` waits for `blocker` from now on (or no longer). @throws ConflictError code `dependency-cycle` */
 export function setDependency(town: Town, typed: string, typedBlocker: string, present: boolean): Bead {

@@ -1,5 +1,5 @@
 import { type Agent, agentFrom, nextAgentName } from '../domain/agent.js'
-import { type Bead, beadFrom } from '../domain/bead.js'
+import type { Bead } from '../domain/bead.js'
 import type { Role } from '../domain/config.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
 import { type AgentId, agentId, branchName } from '../domain/ids.js'
@@ -8,7 +8,7 @@ import type { Rig } from '../domain/rig.js'
 import type { Runtime } from '../domain/runtime.js'
 import type { View } from '../ports/ledger.js'
 import { statusMove } from './change-bead.js'
-import { getBead } from './find-entity.js'
+import { findBead, getBead } from './find-entity.js'
 import { openBlockers } from './list-beads.js'
 import { releaseOps } from './release-agent.js'
 import type { Town } from './town.js'
@@ -75,7 +75,7 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
     base: crew.base,
     session: null,
     handoff: null,
-    model: request.model ?? null,
+    model: request.model ?? crew.role.model ?? null,
     slinger: town.host.processToken,
   }
   return [
@@ -181,13 +181,14 @@ export function chooseAgent(
   )
 }
 
-/** Gives the bead back, if this sling still holds it. */
-export function releaseClaim(town: Town, agent: Agent): void {
-  town.ledger.transact(town.actor, (view) => {
+/** Gives the bead back, if this sling still holds it. @returns whether it did */
+export function releaseClaim(town: Town, agent: Agent): boolean {
+  const decision = town.ledger.transact(town.actor, (view) => {
     const entity = view.get(agent.id)
     const now = entity === undefined ? undefined : agentFrom(entity)
-    if (now?.hook === undefined || now.hook !== agent.hook) return {}
-    const bead = view.get(now.hook)
-    return { ops: releaseOps(now, bead === undefined ? undefined : beadFrom(bead), 'open') }
+    const bead = findBead(view, agent.hook)
+    const isHeld = now?.hook === agent.hook && bead?.status === 'hooked' && bead.assignee === agent.id
+    return now && isHeld ? { released: true, ops: releaseOps(now, bead, 'open') } : { released: false }
   })
+  return decision.released
 }

@@ -18,9 +18,16 @@ export async function clearAway(
   reason: string,
   state: ReportedState,
 ): Promise<{ salvage?: string }> {
+  const rig = agent.rig === undefined ? undefined : getRig(town, agent.rig)
+  if (rig?.source.kind === 'path' && agent.worktree !== undefined && !town.host.exists(rig.source.path)) {
+    throw new NotFoundError(`the clone of rig ${rig.name} is gone: ${rig.source.path}; nothing was done`, {
+      code: 'repository-not-found',
+      hint: 'bring it back, or change its path in town.toml',
+      details: { rig: rig.name },
+    })
+  }
   await endSession(town, agent, reason, state)
-  if (agent.worktree === undefined || agent.rig === undefined) return {}
-  const rig = getRig(town, agent.rig)
+  if (agent.worktree === undefined || rig === undefined) return {}
   const repositories = await town.repositories()
   const saved = await removeTree(town, repositories, { rig, agent, path: agent.worktree, reason })
   if (agent.branch !== undefined) await dropBranch(repositories, rig, agent.branch)
@@ -50,8 +57,17 @@ async function removeTree(
     town.step('clear.removed')
     return salvage.kind === 'saved' ? { salvage: salvage.ref } : {}
   } catch (error) {
-    if (error instanceof NotFoundError && error.code === 'worktree-not-found') return {}
-    throw error
+    if (!(error instanceof NotFoundError) || error.code !== 'worktree-not-found') throw error
+    if (!town.host.holdsFiles(path)) return {}
+    throw new ConflictError(
+      `git no longer knows the worktree ${path}, and files are in it: they are not deleted`,
+      {
+        code: 'not-salvaged',
+        hint: `take what you need out of it and remove it, then run this again`,
+        details: { path },
+        cause: error,
+      },
+    )
   }
 }
 

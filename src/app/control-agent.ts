@@ -1,5 +1,4 @@
 import type { Agent } from '../domain/agent.js'
-import type { Bead } from '../domain/bead.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
 import { firstPrompt, resumePrompt } from '../domain/first-prompt.js'
 import { checkProgram, pick } from './choose-runtime.js'
@@ -45,7 +44,7 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
   const view = town.ledger.read()
   const agent = getAgent(view, typed)
   const bead = findBead(view, agent.hook)
-  const { worktree, runtime, role, rig } = requireWork(town, agent, bead)
+  const { worktree, runtime, role, rig } = requireWork(town, agent)
   checkProgram(town, runtime)
   const orchestrator = await town.orchestrator()
   const live = await orchestrator.status(agent.id)
@@ -82,9 +81,9 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
   return { agent: agent.id, mode: continues ? 'resume' : 'new', location: observed.location }
 }
 
-function requireWork(town: Town, agent: Agent, bead: Bead | undefined) {
-  if (agent.worktree === undefined || agent.rig === undefined || bead === undefined) {
-    throw new OperationError(`${agent.id} has no bead and no worktree to go on with`, {
+function requireWork(town: Town, agent: Agent) {
+  if (agent.worktree === undefined || agent.rig === undefined) {
+    throw new OperationError(`${agent.id} has no worktree to go on in`, {
       code: 'nothing-hooked',
       hint: 'give it work: gt sling BEAD RIG',
     })

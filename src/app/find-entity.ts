@@ -113,3 +113,9 @@ export function getRig(town: Town, name: string): Rig {
     details: { rig: printable(name) },
   })
 }
+
+/** An entry of the merge queue by its own id, or the newest one of a bead. */
+export function getMergeOf(view: View, typed: string): Merge {
+  const byBead = view.resolve('merge', typed).kind !== 'found' && view.resolve('bead', typed).kind === 'found'
+  return (byBead ? findLastMerge(view, getBead(view, typed).id) : undefined) ?? getMerge(view, typed)
+}

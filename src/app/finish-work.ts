@@ -10,7 +10,7 @@ import { statusMove } from './change-bead.js'
 import { findBead, getRig } from './find-entity.js'
 import { newKey } from './new-key.js'
 import type { Town } from './town.js'
-import { OUR_MARK } from './write-context.js'
+import { INSTRUCTION_FILES, OUR_MARK } from './write-context.js'
 
 export interface Finished {
   bead: string
@@ -40,7 +40,7 @@ export async function finishWork(town: Town, agent: Agent): Promise<Finished> {
   }
   const rig = getRig(town, agent.rig)
   const repositories = await town.repositories()
-  const { head } = await checkTree(town, repositories, rig, agent)
+  const { head } = await checkTree(repositories, rig, agent)
   town.step('done.checked')
 
   const queued = findQueued(view, bead.id, head)
@@ -64,9 +64,13 @@ export async function finishWork(town: Town, agent: Agent): Promise<Finished> {
     const current = entity === undefined ? undefined : beadFrom(entity)
     const again = findQueued(now, bead.id, head)
     if (current && again && current.status === 'in_review') return { kind: 'queued' as const, id: again.id }
-    if (current?.status !== 'hooked' || current.assignee !== agent.id) {
+    const isMine = current?.assignee === agent.id
+    if (!current || !isMine || (current.status !== 'hooked' && current.status !== 'in_review')) {
       return { kind: 'lost' as const, status: current?.status, by: current?.assignee }
     }
+    const earlier = openEntries(now, bead.id)
+    const running = earlier.find((merge) => merge.status === 'running')
+    if (running) return { kind: 'running' as const, id: running.shownId }
     const { id, a } = newKey(town, now, 'mq')
     const ops: Op[] = [
       {
@@ -85,11 +89,28 @@ export async function finishWork(town: Town, agent: Agent): Promise<Finished> {
           attempts: 0,
         },
       },
+      // Amended since: only the newest head is to land.
+      ...earlier.map((merge) => ({
+        o: 'move' as const,
+        id: merge.id,
+        gen: merge.generation + 1,
+        f: { status: 'rejected', reason: `superseded by ${head.slice(0, 10)}`, runner: null },
+      })),
       statusMove(current, 'in_review', {}),
       { o: 'ev', type: 'work.done', data: { bead: bead.id, agent: agent.id, head, entry: id } },
     ]
     return { kind: 'enqueued' as const, id, ops }
   })
+  if (decision.kind === 'running') {
+    throw new ConflictError(
+      `earlier commits of ${bead.shownId} are being merged right now (${decision.id})`,
+      {
+        code: 'merging',
+        hint: 'wait a moment; what is new belongs to a bead of its own once they have landed',
+        details: { bead: bead.id, entry: decision.id },
+      },
+    )
+  }
   if (decision.kind === 'lost') {
     throw new ConflictError(
       `${bead.shownId} is no longer yours: it is ${decision.status ?? 'gone'}${decision.by ? `, held by ${decision.by}` : ''}`,
@@ -113,18 +134,17 @@ export async function finishWork(town: Town, agent: Agent): Promise<Finished> {
 }
 
 function findQueued(view: View, beadKey: string, head: string): Merge | undefined {
+  return openEntries(view, beadKey).find((merge) => merge.head === head)
+}
+
+function openEntries(view: View, beadKey: string): Merge[] {
   return view
     .list({ kind: 'merge', status: ['queued', 'running', 'waiting'] })
     .map(mergeFrom)
-    .find((merge) => merge.bead === beadKey && merge.head === head)
+    .filter((merge) => merge.bead === beadKey)
 }
 
-async function checkTree(
-  town: Town,
-  repositories: Repositories,
-  rig: Rig,
-  agent: Agent,
-): Promise<{ head: string }> {
+async function checkTree(repositories: Repositories, rig: Rig, agent: Agent): Promise<{ head: string }> {
   const path = agent.worktree ?? ''
   const base = agent.base
   const state = await repositories.worktreeState(rig, path, base)
@@ -167,29 +187,31 @@ async function checkTree(
       'commit your work first; if there is nothing to do, say so: gt mail send human "…"',
     )
   }
-  await refuseOurFiles(town, repositories, rig, agent, state.head)
+  await refuseOurFiles(repositories, rig, agent, state.head)
   return { head: state.head }
 }
 
 /** No commit may hold a file of ours. */
 async function refuseOurFiles(
-  town: Town,
   repositories: Repositories,
   rig: Rig,
   agent: Agent,
   head: string,
 ): Promise<void> {
-  const suspects = ['AGENTS.md', 'CLAUDE.md', 'GEMINI.md']
-  const changed = await repositories.changedFiles(rig, agent.base ?? rig.branch, head)
-  const ours = changed.filter(
-    (file) =>
-      suspects.includes(file) &&
-      town.host.readFile(`${agent.worktree}/${file}`)?.startsWith(OUR_MARK) === true,
-  )
-  if (ours.length === 0) return
-  throw new OperationError(`your commits hold a file that gt made: ${ours.join(', ')}`, {
-    code: 'our-files',
-    hint: `take it out: git rm --cached ${ours.join(' ')} && git commit --amend --no-edit`,
-    details: { files: ours },
+  const ours = await repositories.commitsHolding(rig, {
+    base: agent.base ?? rig.branch,
+    head,
+    files: INSTRUCTION_FILES,
+    startsWith: OUR_MARK,
   })
+  const [first] = ours
+  if (!first) return
+  throw new OperationError(
+    `a commit of yours holds a file that gt made: ${first.file} in ${first.commit.slice(0, 10)}`,
+    {
+      code: 'our-files',
+      hint: `it must leave the history, too: git reset --soft ${(agent.base ?? '').slice(0, 12)} && git restore --staged ${first.file}, then commit again`,
+      details: { files: ours },
+    },
+  )
 }

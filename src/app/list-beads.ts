@@ -26,7 +26,7 @@ export function listBeads(view: View, filter: BeadFilter): ListedBead[] {
     .map(beadFrom)
     .filter((bead) => filter.rig === undefined || bead.rig === filter.rig)
     .filter((bead) => filter.label === undefined || bead.labels.includes(filter.label))
-    .map((bead) => ({ ...bead, openBlockers: openBlockers(view, bead) }))
+    .map((bead) => Object.assign(bead, { openBlockers: openBlockers(view, bead) }))
     .filter((bead) => bead.status !== 'open' || wanted.includes('open') || bead.openBlockers.length > 0)
     .sort(byUrgency)
 }

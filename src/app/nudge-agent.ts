@@ -20,7 +20,8 @@ const POLL_MS = 40
  *   TimeoutError code `not-accepted`
  */
 export async function nudgeAgent(town: Town, typed: string, text: string): Promise<Nudged> {
-  const words = text.trim()
+  // What drives a terminal is never typed, so it does not count as something to say either.
+  const words = text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').trim()
   if (words === '')
     throw new UsageError('there is nothing to say', { code: 'empty-text', hint: 'gt nudge toast "text"' })
   const bytes = byteLength(words)
@@ -70,7 +71,9 @@ const READY_TIMEOUT_MS = 60_000
 async function untilHeard(town: Town, agent: Agent, orchestrator: Orchestrator): Promise<void> {
   const deadline = town.clock.now() + READY_TIMEOUT_MS
   for (;;) {
-    if (findSession(town.ledger.read(), agent)?.conversation !== undefined) return
+    // Not its conversation: that of a resumed session is known before its program runs.
+    const session = findSession(town.ledger.read(), agent)
+    if (session?.heardAt !== undefined && session.reported !== 'starting') return
     const live = await orchestrator.status(agent.id)
     // Gone, or not to be asked: sending says so in its own words.
     if (live.kind !== 'running') return

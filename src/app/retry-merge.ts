@@ -1,6 +1,6 @@
 import { ConflictError } from '../domain/errors.js'
 import { type Merge, mergeFrom } from '../domain/merge.js'
-import { getMerge } from './find-entity.js'
+import { getMergeOf } from './find-entity.js'
 import type { Town } from './town.js'
 
 /**
@@ -9,7 +9,7 @@ import type { Town } from './town.js'
  */
 export function retryMerge(town: Town, typed: string): Merge {
   const decision = town.ledger.transact(town.actor, (view) => {
-    const merge = getMerge(view, typed)
+    const merge = getMergeOf(view, typed)
     switch (merge.status) {
       case 'queued':
         return { id: merge.id }
@@ -44,7 +44,7 @@ export function retryMerge(town: Town, typed: string): Merge {
       ],
     }
   })
-  return getMerge(town.ledger.read(), decision.id)
+  return getMergeOf(town.ledger.read(), decision.id)
 }
 
 /** Open entries, oldest first; with `all` the finished ones too. */

@@ -2,11 +2,13 @@ import { GtError, NotFoundError, OperationError, RolledBackError } from '../doma
 
 export interface UndoStep {
   what: string
-  run: () => Promise<void>
+  /** @returns false when there was nothing to undo */
+  run: () => Promise<unknown>
 }
 
 /**
- * Undoes in reverse what a transaction did before it failed.
+ * Undoes in reverse what a transaction did before it failed. Stops at the first step that cannot be undone: a worktree must
+ * not go while its agent may live, nor a claim while its worktree stands.
  * @returns the error to throw: the cause, with what was undone and what could not be
  */
 export async function rollBack(error: unknown, undo: UndoStep[]): Promise<GtError> {
@@ -15,15 +17,18 @@ export async function rollBack(error: unknown, undo: UndoStep[]): Promise<GtErro
   const stuck: string[] = []
   for (const step of undo.reverse()) {
     try {
-      await step.run()
-      undone.push(step.what)
+      if ((await step.run()) !== false) undone.push(step.what)
     } catch (failure) {
       // What was not there needs no undoing.
       if (failure instanceof NotFoundError) continue
       stuck.push(`${step.what}: ${failure instanceof Error ? failure.message : String(failure)}`)
+      break
     }
   }
-  const said = stuck.length === 0 ? `undone: ${undone.join(', ')}` : `could not undo ${stuck.join('; ')}`
+  const said =
+    stuck.length > 0
+      ? `could not undo ${stuck.join('; ')}; the rest stays as it is, and the same command goes on from here`
+      : `undone: ${undone.join(', ') || 'nothing'}`
   return new RolledBackError(cause, said, { undone, stuck })
 }
 

@@ -5,7 +5,7 @@ import type { View } from '../ports/ledger.js'
 import { clearAway } from './clear-away.js'
 import { recordMerged, recordReturned, recordWaiting } from './record-merge.js'
 import type { Town } from './town.js'
-import { tryMerge } from './try-merge.js'
+import { endGates, tryMerge } from './try-merge.js'
 import { wakeAgent } from './wake-agent.js'
 
 export interface QueueRun {
@@ -26,6 +26,7 @@ const LOCK_WAIT_MS = 5_000
 export async function runMergeQueue(town: Town, log: (line: string) => void): Promise<QueueRun> {
   const run: QueueRun = { merged: [], returned: [], waiting: [] }
   const locked = await town.host.withLock('merge-queue', LOCK_WAIT_MS, async () => {
+    await endGates(town, log)
     await sweep(town, log)
     const tried = new Set<string>()
     for (;;) {

@@ -1,12 +1,13 @@
-import type { Agent } from '../domain/agent.js'
+import { type Agent, agentFrom } from '../domain/agent.js'
 import type { Bead } from '../domain/bead.js'
 import type { GtError } from '../domain/errors.js'
 import { firstPrompt } from '../domain/first-prompt.js'
-import { type AgentId, branchName } from '../domain/ids.js'
+import { type AgentId, agentId, branchName } from '../domain/ids.js'
 import type { Rig } from '../domain/rig.js'
 import { checkProgram, pick } from './choose-runtime.js'
 import { type Crew, checkSlingable, chooseAgent, claimBead, releaseClaim } from './claim-bead.js'
-import { getBead } from './find-entity.js'
+import { findBead, getBead } from './find-entity.js'
+import { removeAgent } from './remove-agent.js'
 import { asGtError, rollBack, type UndoStep } from './roll-back.js'
 import { startSession } from './start-session.js'
 import type { Town } from './town.js'
@@ -23,7 +24,7 @@ export interface SlingRequest {
   model?: string
   /** Said to the agent after its first prompt. */
   args?: string
-  /** Branch, tag or commit to start from instead of the target branch. */
+  /** Branch to start from instead of the target branch. */
   base?: string
 }
 
@@ -62,6 +63,7 @@ const PARALLEL = 2
  */
 export async function slingWork(town: Town, request: SlingRequest): Promise<SlingOutcome> {
   const crew = await prepare(town, request)
+  await freeNamedAgent(town, request)
   const outcome: SlingOutcome = { slung: [], failed: [] }
   const pending = [...new Set(request.beads.map((typed) => getBead(town.ledger.read(), typed).id))]
   const worker = async () => {
@@ -75,6 +77,21 @@ export async function slingWork(town: Town, request: SlingRequest): Promise<Slin
   }
   await Promise.all(Array.from({ length: PARALLEL }, worker))
   return outcome
+}
+
+/** A long-lived agent keeps the worktree of its last bead; new work for it begins on a fresh one, the old tree saved. */
+async function freeNamedAgent(town: Town, { rig, name }: SlingRequest): Promise<void> {
+  const entity = name === undefined ? undefined : town.ledger.read().get(agentId(rig.name, name))
+  if (entity?.kind !== 'agent') return
+  const agent = agentFrom(entity)
+  const isLongLived = town.config.roles[agent.role]?.ends === 'never'
+  if (isLongLived && agent.hook === undefined && agent.worktree !== undefined)
+    await removeAgent(town, agent.id)
+}
+
+/** Everything that can be refused without a bead. */
+export async function checkSling(town: Town, request: Omit<SlingRequest, 'beads'>): Promise<void> {
+  await prepare(town, request)
 }
 
 /** What `sling` would do, without doing it. */
@@ -98,7 +115,8 @@ export async function planSling(town: Town, request: SlingRequest): Promise<Slin
   })
 }
 
-async function prepare(town: Town, request: SlingRequest): Promise<Crew> {
+/** What can be known before anything is done. */
+async function prepare(town: Town, request: Omit<SlingRequest, 'beads'>): Promise<Crew> {
   const role = pick(town.config.roles, request.role ?? town.config.role, 'role')
   const runtimeName = request.runtime ?? role.runtime ?? request.rig.runtime ?? town.config.runtime
   const runtime = pick(town.config.runtimes, runtimeName, 'runtime')
@@ -135,9 +153,7 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
     } else {
       undo.push({
         what: 'the session',
-        run: async () => {
-          await orchestrator.stop(agent.id, { graceMs: 2_000 })
-        },
+        run: async () => (await orchestrator.stop(agent.id, { graceMs: 2_000 })).kind === 'stopped',
       })
       const observed = await startSession(
         town,
@@ -150,7 +166,7 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
           cwd: worktree,
           mode: 'new',
           prompt: firstPrompt(crew.runtime, bead, request.args),
-          ...(request.model === undefined ? {} : { model: request.model }),
+          ...(agent.model === undefined ? {} : { model: agent.model }),
         },
         () => [{ o: 'set', id: agent.id, f: { slinger: null } }],
       )
@@ -158,8 +174,18 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
     }
     return { bead: bead.shownId, agent: agent.id, branch, worktree, location, resumed }
   } catch (error) {
+    // An agent that was quick has handed in already: its work is not undone because we were still looking at its screen.
+    if (hasMovedOn(town, agent)) {
+      town.ledger.transact(town.actor, () => ({ ops: [{ o: 'set', id: agent.id, f: { slinger: null } }] }))
+      return { bead: bead.shownId, agent: agent.id, branch, worktree, location: 'handed in already', resumed }
+    }
     throw await rollBack(error, undo)
   }
+}
+
+function hasMovedOn(town: Town, agent: Agent): boolean {
+  const bead = findBead(town.ledger.read(), agent.hook)
+  return bead?.assignee === agent.id && (bead.status === 'in_review' || bead.status === 'closed')
 }
 
 async function undoWorktree(town: Town, rig: Rig, agent: Agent): Promise<void> {

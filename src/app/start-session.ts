@@ -61,6 +61,8 @@ export async function startSession(
       state: 'starting',
       state_at: at,
       conversation: start.mode === 'resume' ? start.conversation : undefined,
+      // Names only: a key is never written down.
+      passed: runtime.passEnv.filter((name) => town.env[name] !== undefined).join(' '),
     })
     return {
       id,
@@ -187,7 +189,8 @@ async function typeFirstPrompt(
   while (town.clock.now() < deadline) {
     screen = await orchestrator.output(start.agent.id)
     if (screen.some((line) => line.includes(marker))) {
-      await orchestrator.send(start.agent.id, prompt)
+      // Typing puts the runtime's own prefix before it.
+      await orchestrator.send(start.agent.id, prompt.replace(/^\[gt\] /, ''))
       return
     }
     const live = await orchestrator.status(start.agent.id)

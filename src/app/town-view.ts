@@ -104,6 +104,7 @@ export function composeTownView(
   }
   if (town.configProblem !== undefined)
     problems.push(`the old configuration is in use: ${town.configProblem}`)
+  problems.push(...rigProblems(town))
   problems.push(...storeProblems(view), ...pluginProblems(town, view), ...queueProblems(merges))
   const count = (status: string) => view.count({ kind: 'bead', status })
   return {
@@ -229,6 +230,14 @@ export function viewConvoy(view: View, convoy: Convoy): ConvoyView {
       ...(bead.assignee === undefined ? {} : { assignee: bead.assignee }),
     })),
   }
+}
+
+function rigProblems(town: Town): string[] {
+  return Object.values(town.config.rigs).flatMap((rig) =>
+    rig.source.kind === 'path' && !town.host.exists(rig.source.path)
+      ? [`the clone of rig ${rig.name} is gone: ${rig.source.path}`]
+      : [],
+  )
 }
 
 function storeProblems(view: View): string[] {

@@ -78,7 +78,7 @@ async function raceOnce(
   if (candidate.kind === 'empty')
     return { kind: 'merged', sha: target, proof: `its changes are on ${rig.branch} already` }
 
-  const red = await runGates(town, rig, merge, path, log)
+  const red = await runGates(town, rig, merge, { path, candidate: candidate.sha }, log)
   if (red) return red
   town.step('merge.gated')
 
@@ -117,10 +117,11 @@ async function runGates(
   town: Town,
   rig: Rig,
   merge: Merge,
-  path: string,
+  { path, candidate }: { path: string; candidate: Sha },
   log: (line: string) => void,
 ): Promise<MergeResult | undefined> {
-  const env = { ...passedEnv(town.env, town.config.passEnv), CI: 'true', GT_GATE: '1' }
+  const env = { ...passedEnv(town.env, town.config.passEnv), CI: 'true', GT_GATE: town.root }
+  const repositories = await town.repositories()
   for (const gate of rig.gates) {
     const logFile = town.places.log(`gates/${merge.shownId}-${gate.name.replace(/[^A-Za-z0-9._-]/g, '_')}`)
     const result = await town.host.runShell({
@@ -133,7 +134,18 @@ async function runGates(
     log(
       `${merge.shownId}: gate ${gate.name}: ${result.exitCode === 0 ? 'green' : 'red'} in ${(result.durationMs / 1000).toFixed(1)} s`,
     )
-    if (result.exitCode === 0) continue
+    await endGates(town, log)
+    if (result.exitCode === 0) {
+      const changed = await repositories.worktreeState(rig, path)
+      const touched = changed.dirty.filter((line) => !line.startsWith('??'))
+      if (changed.head === candidate && touched.length === 0) continue
+      // What lands must be what passed: a gate that formats or generates has judged another tree.
+      return {
+        kind: 'returned',
+        reason: `gate "${gate.name}" changed the tree it was to judge`,
+        evidence: `$ ${gate.run}\n${changed.head === candidate ? touched.slice(0, 20).join('\n') : `it moved HEAD to ${changed.head}`}\n\nCommit what the gate writes, or let it only check.`,
+      }
+    }
     return {
       kind: 'returned',
       reason: `gate "${gate.name}" is red (${gateEnd(gate, result)})`,
@@ -141,6 +153,12 @@ async function runGates(
     }
   }
   return undefined
+}
+
+/** What a gate left running (a daemon, or everything when its runner was killed) must not see the next tree. */
+export async function endGates(town: Town, log: (line: string) => void): Promise<void> {
+  const ended = await town.host.endMarked(`GT_GATE=${town.root}`)
+  if (ended > 0) log(`ended ${ended} processes that a gate had left running`)
 }
 
 function gateEnd(gate: Gate, result: { exitCode?: number; signal?: string; timedOut: boolean }): string {

@@ -1,4 +1,5 @@
 import { agentFrom } from '../domain/agent.js'
+import { OperationError } from '../domain/errors.js'
 import { resumePrompt } from '../domain/first-prompt.js'
 import { findBead, findSession, getRig } from './find-entity.js'
 import { startSession } from './start-session.js'
@@ -56,7 +57,15 @@ async function resumeForWork(
   const role = town.config.roles[agent.role]
   const bead = findBead(view, agent.hook)
   if (!runtime || !role || agent.rig === undefined || agent.worktree === undefined || !bead) return
-  const conversation = findSession(view, agent)?.conversation
+  const session = findSession(view, agent)
+  const missing = session?.passed.filter((name) => town.env[name] === undefined) ?? []
+  if (missing.length > 0) {
+    throw new OperationError(`it was started with ${missing.join(', ')}, which is not known here`, {
+      code: 'missing-variable',
+      hint: `from your own shell: gt agent resume ${agent.id}`,
+    })
+  }
+  const conversation = session?.conversation
   const canGoOn = conversation !== undefined && runtime.resumeArgs.length > 0
   await startSession(town, {
     agent,

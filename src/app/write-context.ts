@@ -6,6 +6,8 @@ import type { Town } from './town.js'
 /** First line of every file that gt puts into a worktree: `gt done` refuses a commit that holds it. */
 export const OUR_MARK = '<!-- made by gt for this worktree'
 
+export const INSTRUCTION_FILES = ['AGENTS.md', 'CLAUDE.md', 'GEMINI.md'] as const
+
 /**
  * Puts the instruction file into a worktree whose repository has none. A tracked one is never touched: that agent gets its
  * context from its plugin or its first prompt alone. Git does not see ours (info/exclude).

@@ -37,8 +37,8 @@ export interface Option {
 export type OptionValues = Readonly<Record<string, string | boolean | string[] | undefined>>
 
 export interface Output {
-  /** The one object of `--json`. */
-  data: unknown
+  /** The one object of `--json`, or what makes it: a long list is only built when it is asked for. */
+  data: unknown | (() => unknown)
   /** For people. Absent: nothing is printed. */
   text?: string | readonly string[]
   /** 0 unless a part of the work failed. */

@@ -46,7 +46,8 @@ export function makeContext(io: Io, options: OptionValues, openTown: OpenTown): 
 export async function print(output: Output, context: CliContext): Promise<void> {
   const { stdout } = context.io
   let text: string
-  if (context.json) text = `${JSON.stringify(output.data)}\n`
+  if (context.json)
+    text = `${JSON.stringify(typeof output.data === 'function' ? output.data() : output.data)}\n`
   else if (output.text === undefined) return
   else {
     const joined = typeof output.text === 'string' ? output.text : output.text.join('\n')

@@ -47,7 +47,7 @@ function buildProgram(command: Command, io: Io): Program {
   }
   program
     .option('--json', 'print one JSON object, errors too')
-    .option('--town <dir>', 'the town to work on (default: from here upwards, GT_TOWN, or ~/gt)')
+    .option('--town <dir>', 'the town to work on (default: GT_TOWN, the nearest upwards from here, or ~/gt)')
     .option('--quiet', 'no remarks')
     .option('--no-color', 'no colour (also NO_COLOR)')
   program.addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`)

@@ -3,6 +3,7 @@ import { addRig } from '../app/add-rig.js'
 import { createBead } from '../app/create-bead.js'
 import { getBead, getConvoy, getRig } from '../app/find-entity.js'
 import { openBlockers } from '../app/list-beads.js'
+import { checkSling, type SlingRequest } from '../app/sling-work.js'
 import type { Town } from '../app/town.js'
 import { defaultTown, findTown } from '../config/locate-town.js'
 import { beadFrom } from '../domain/bead.js'
@@ -24,6 +25,7 @@ export async function resolveWork(
   context: CliContext,
   words: readonly string[],
   dryRun: boolean,
+  wishes: Omit<SlingRequest, 'beads' | 'rig'> = {},
 ): Promise<Work> {
   const town = await townForWork(context, dryRun)
   const last = words.at(-1)
@@ -40,6 +42,8 @@ export async function resolveWork(
         code: 'dry-run-sentence',
         hint: 'gt bead create "…" first',
       })
+    // What can be refused is refused before there is a bead.
+    await checkSling(town, { ...wishes, rig })
     const bead = createBead(town, {
       title: sentence.length > 500 ? `${sentence.slice(0, 200)}…` : sentence,
       description: sentence,

@@ -63,10 +63,13 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
       return stopped.wasRunning ? `${stopped.agent} is stopped` : `${stopped.agent} was not running`
     },
     sling: async (words) => {
-      const work = await resolveWork(context, splitWords(words), false)
+      const said: string[] = []
+      // The screen is the dashboard's: remarks go into its message line.
+      const quiet = { ...context, note: (line: string) => void said.push(line) }
+      const work = await resolveWork(quiet, splitWords(words), false)
       const { slung, failed } = await slingWork(town, { beads: work.beads, rig: work.rig })
       if (failed[0]) throw failed[0].error
-      return slung.map((s) => `${s.bead} → ${s.agent}`).join(', ')
+      return [...said, ...slung.map((s) => `${s.bead} → ${s.agent}`)].join(', ')
     },
     retryMerge: async (entry) => {
       const merge = retryMerge(town, entry)

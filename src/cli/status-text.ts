@@ -5,7 +5,10 @@ import { plain } from './table.js'
 
 export function statusText(view: TownView, unicode: boolean): string[] {
   const { beads } = view
-  const live = view.agents.filter((agent) => !['done', 'stopped'].includes(agent.state))
+  // Who holds a bead is shown in every state: stopped with work left is what a person must see.
+  const live = view.agents.filter(
+    (agent) => agent.bead !== undefined || !['done', 'stopped'].includes(agent.state),
+  )
   return [
     `${view.name}  ${view.root}`,
     `beads: ${beads.ready} ready, ${beads.open} open, ${beads.hooked} hooked, ${beads.inReview} in the merge queue, ${beads.closed} closed`,

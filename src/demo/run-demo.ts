@@ -82,8 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     options.say(
       `made ${DEMO_BEADS.length} beads and a convoy; tests now: ${runTests(project, env) ? 'green' : 'red, as they should be'}`,
     )
-    await slingAll(town, options)
-    await follow(town, options)
+    await Promise.all(startAndFollow(town, options))
     const result = await conclude(town, project, env)
     finished = true
     if (options.keep) {
@@ -149,14 +148,32 @@ async function demoEnv(
   }
 }
 
+/** The dashboard is there while agents start; when they cannot be started it goes, and that failure is the one to tell. */
+function startAndFollow(town: Town, options: DemoOptions): [Promise<void>, Promise<void>] {
+  const failed = new AbortController()
+  const starting = slingAll(town, options).catch((error: unknown) => {
+    failed.abort()
+    throw error
+  })
+  return [starting, follow(town, { ...options, signal: AbortSignal.any([options.signal, failed.signal]) })]
+}
+
+/** OpenCode sets up its data folder when it first starts; a second one that starts meanwhile was seen to hang. */
 async function slingAll(town: Town, options: DemoOptions): Promise<void> {
+  const [first, ...others] = DEMO_BEADS.map((bead) => bead.id)
+  await sling(town, options, first === undefined ? [] : [first])
+  const deadline = town.clock.now() + DEADLINE_MS / 2
+  while (town.ledger.read().events({ type: 'session.started' }).length === 0) {
+    if (town.clock.now() > deadline || options.signal.aborted) break
+    await town.clock.sleep(100)
+  }
+  await sling(town, options, others)
+}
+
+async function sling(town: Town, options: DemoOptions, beads: readonly string[]): Promise<void> {
   const rig = town.config.rigs.till
   if (!rig) throw new OperationError('the demo rig is missing', { code: 'demo-broken' })
-  const { slung, failed } = await slingWork(town, {
-    beads: DEMO_BEADS.map((bead) => bead.id),
-    rig,
-    runtime: 'opencode',
-  })
+  const { slung, failed } = await slingWork(town, { beads, rig, runtime: 'opencode' })
   if (failed[0]) throw failed[0].error
   for (const one of slung) options.say(`${one.bead} → ${one.agent} (${one.location})`)
 }

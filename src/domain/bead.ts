@@ -41,11 +41,7 @@ export interface Bead {
 const BLOCKS = 'blocks:'
 
 export function beadFrom(entity: Entity): Bead {
-  const assignee = text(entity, 'assignee')
-  const rig = text(entity, 'rig')
-  const closeReason = text(entity, 'close_reason')
-  const mergedAs = text(entity, 'merged_as')
-  return {
+  const bead: Bead = {
     id: entity.id as BeadId,
     shownId: entity.shownId,
     generation: entity.generation,
@@ -54,20 +50,31 @@ export function beadFrom(entity: Entity): Bead {
     status: oneOf(entity, 'status', BEAD_STATUSES) ?? 'open',
     priority: number(entity, 'priority') ?? 2,
     type: text(entity, 'issue_type') ?? 'task',
-    ...(assignee === undefined ? {} : { assignee: assignee as AgentId }),
-    ...(rig === undefined ? {} : { rig }),
     labels: members(entity, 'labels'),
-    blockedBy: members(entity, 'deps')
-      .filter((dep) => dep.startsWith(BLOCKS))
-      .map((dep) => dep.slice(BLOCKS.length)),
-    ...(closeReason === undefined ? {} : { closeReason }),
-    ...(mergedAs === undefined ? {} : { mergedAs }),
+    blockedBy: blockersIn(members(entity, 'deps')),
     commentCount: entity.commentCount,
     createdAt: entity.createdAt,
     createdBy: entity.createdBy,
     updatedAt: entity.updatedAt,
     strict: flag(entity, 'strict'),
   }
+  // Assigned one by one: spreading optional parts doubles the cost of a long list.
+  const assignee = text(entity, 'assignee')
+  if (assignee !== undefined) bead.assignee = assignee as AgentId
+  const rig = text(entity, 'rig')
+  if (rig !== undefined) bead.rig = rig
+  const closeReason = text(entity, 'close_reason')
+  if (closeReason !== undefined) bead.closeReason = closeReason
+  const mergedAs = text(entity, 'merged_as')
+  if (mergedAs !== undefined) bead.mergedAs = mergedAs
+  return bead
+}
+
+const NO_BLOCKERS: readonly string[] = []
+
+function blockersIn(deps: readonly string[]): readonly string[] {
+  if (deps.length === 0) return NO_BLOCKERS
+  return deps.filter((dep) => dep.startsWith(BLOCKS)).map((dep) => dep.slice(BLOCKS.length))
 }
 
 /** Element of the `deps` set that says "`blocker` must be closed first". */

@@ -67,6 +67,8 @@ export interface Session {
   /** Whether the program's own hooks have been heard at all. */
   heardAt?: string
   worktree: string
+  /** Names of the runtime's own variables (keys of model providers) that it was started with. */
+  passed: readonly string[]
   /** Tokens and money of the session so far, as reported. */
   costUsd: number
   tokens: number
@@ -88,6 +90,7 @@ export function sessionFrom(entity: Entity): Session {
     ...(reason === undefined ? {} : { reason }),
     ...(heardAt === undefined ? {} : { heardAt }),
     worktree: text(entity, 'worktree') ?? '',
+    passed: (text(entity, 'passed') ?? '').split(' ').filter((name) => name !== ''),
     costUsd: number(entity, 'cost_usd') ?? 0,
     tokens: number(entity, 'tokens') ?? 0,
     createdAt: entity.createdAt,

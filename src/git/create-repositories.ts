@@ -11,7 +11,7 @@ import { prepareRig } from './clone.js'
 import { excludePatterns, unexcludePatterns } from './exclude.js'
 import { createGit } from './git-command.js'
 import { gitEnvironment } from './git-environment.js'
-import { changedFiles, findClone, isTracked } from './inspect-repository.js'
+import { commitsHolding, findClone, isTracked } from './inspect-repository.js'
 import { isLanded, landCandidate, targetHead } from './landing.js'
 import { limitConcurrency } from './limit-concurrency.js'
 import { deleteBranch, publishBranch } from './publish.js'
@@ -58,7 +58,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
     land: (request) => landCandidate(context, request),
     isLanded: (rig, sha) => isLanded(context, rig, sha),
     diffStat: (path, base) => diffStat(context, path, base),
-    changedFiles: (rig, base, head) => changedFiles(context, rig, { base, head }),
+    commitsHolding: (rig, query) => commitsHolding(context, rig, query),
   }
 }
 

@@ -25,7 +25,10 @@ export async function excludePatterns(
       details: { pattern: bad },
     })
   }
-  await rewrite(context, rig, (text) => withBlock(withoutBlock(text), patterns))
+  // Agents of other runtimes, and other towns on the same clone, rely on what they put there.
+  await rewrite(context, rig, (text) =>
+    withBlock(withoutBlock(text), [...new Set([...patternsOf(text), ...patterns])]),
+  )
 }
 
 export async function unexcludePatterns(context: GitContext, rig: Rig): Promise<void> {
@@ -65,6 +68,13 @@ function withBlock(text: string, patterns: readonly string[]): string {
     END,
   ]
   return `${text}${isJoined ? '\n' : ''}${lines.join('\n')}\n`
+}
+
+/** The patterns of our block as it stands. */
+function patternsOf(text: string): string[] {
+  const block = /^# gt: begin\r?\n([\s\S]*?)^# gt: end/m.exec(text)?.[1] ?? ''
+  const lines = block.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'))
+  return lines.map((line) => Buffer.from(line, 'latin1').toString())
 }
 
 /** A block without its end was edited by hand: only the line that begins it is ours for certain. */

@@ -24,34 +24,28 @@ export async function isTracked(context: GitContext, path: string, file: string)
 }
 
 /**
- * Commit by commit, so that a file added and deleted again is named too: it would stay in the history. Of a merge
- * only files that differ from all its parents count; the rest came with the other side.
+ * Commit by commit, so that a file added and deleted again is found too: it would stay in the history.
+ *
+ * @returns newest first
  */
-export async function changedFiles(
+export async function commitsHolding(
   context: GitContext,
   rig: Rig,
-  range: { base: Sha; head: Sha },
-): Promise<string[]> {
+  query: { base: Sha; head: Sha; files: readonly string[]; startsWith: string },
+): Promise<{ commit: Sha; file: string }[]> {
   const place = at(await openRepository(context, rig))
+  const range = [checkSha(query.head), '--not', checkSha(query.base)]
   const commits = await context.git.run({
     ...place,
-    args: ['rev-list', checkSha(range.head), '--not', checkSha(range.base), '--'],
+    env: { ...place.env, GIT_LITERAL_PATHSPECS: '1' },
+    args: ['rev-list', '--full-history', ...range, '--', ...query.files],
   })
-  if (commits === '') return []
-  const out = await context.git.run({
-    ...place,
-    args: [
-      'diff-tree',
-      '--stdin',
-      '-r',
-      '-c',
-      '--root',
-      '--name-only',
-      '--no-commit-id',
-      '--no-renames',
-      '-z',
-    ],
-    input: commits,
-  })
-  return [...new Set(out.split('\0').filter((name) => name !== ''))].sort()
+  const holding: { commit: Sha; file: string }[] = []
+  for (const commit of commits.split('\n').filter((line) => line !== '')) {
+    for (const file of query.files) {
+      const blob = await context.git.attempt({ ...place, args: ['cat-file', 'blob', `${commit}:${file}`] })
+      if (blob.exitCode === 0 && blob.stdout.startsWith(query.startsWith)) holding.push({ commit, file })
+    }
+  }
+  return holding
 }

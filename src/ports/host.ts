@@ -10,6 +10,8 @@ export interface Host {
   startInBackground(args: readonly string[], logName: string): Promise<void>
   /** Runs one shell line to its end; its whole process tree is gone on return. */
   runShell(request: ShellRequest): Promise<ShellResult>
+  /** Ends what still runs of shell lines that carry this mark in their environment. @returns how many had to be ended */
+  endMarked(mark: string): Promise<number>
   /** Runs `work` while holding a named lock of this town. @returns `busy` when another live process holds it for longer than `waitMs` */
   withLock<T>(
     name: string,
@@ -23,6 +25,8 @@ export interface Host {
   readFile(path: string): string | undefined
   removeFile(path: string): void
   exists(path: string): boolean
+  /** Whether a folder is there and not empty. */
+  holdsFiles(path: string): boolean
   /** Tells a waiting session that there is mail (a touch of a file it watches). Best effort: mail is in the store anyway. */
   ringBell(agent: string): void
 }

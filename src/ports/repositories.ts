@@ -75,8 +75,11 @@ export interface Repositories {
 
   /** Lines added and removed between `base` and the worktree's present state, commits on top of base. */
   diffStat(path: string, base: Sha): Promise<{ added: number; removed: number; commits: number }>
-  /** Paths changed by the commits of base..head, to refuse files of ours in commits. */
-  changedFiles(rig: Rig, base: Sha, head: Sha): Promise<string[]>
+  /** Commits of base..head, newest first, in which one of `files` begins with `startsWith`: a file of ours in a commit. */
+  commitsHolding(
+    rig: Rig,
+    query: { base: Sha; head: Sha; files: readonly string[]; startsWith: string },
+  ): Promise<{ commit: Sha; file: string }[]>
 }
 
 export interface WorktreeState {

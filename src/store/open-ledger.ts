@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { ConflictError } from '../domain/errors.js'
 import { randomId } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
@@ -19,8 +19,13 @@ import { StoreView } from './store-view.js'
 import { uncommittedForMs } from './uncommitted.js'
 import { watchLog } from './watch-log.js'
 
-/** A command leaves a tail this long to the next one rather than make a person wait for a new snapshot. */
-const TAIL_LIMIT_BYTES = 256 * 1024
+/**
+ * How long a tail a command leaves to the next one, rather than make a person wait for a new snapshot: each reader pays for
+ * the tail (about 1 ms for 8 KiB), each new snapshot for everything that is in it.
+ */
+const TAIL_PART_OF_SNAPSHOT = 1 / 16
+const MIN_TAIL_BYTES = 32 * 1024
+const MAX_TAIL_BYTES = 256 * 1024
 const MAX_VOID = 50
 /** Sealing by others is no contention about the entity, but must end some time. */
 const MAX_LOST = 1000
@@ -168,9 +173,14 @@ class FileLedger implements StoreLedger {
     return identity === undefined ? undefined : uncommittedForMs(this.#paths, identity, this.#settings.now())
   }
 
+  #tailLimit(): number {
+    const size = statSync(this.#paths.snapshot, { throwIfNoEntry: false })?.size ?? 0
+    return Math.min(MAX_TAIL_BYTES, Math.max(MIN_TAIL_BYTES, size * TAIL_PART_OF_SNAPSHOT))
+  }
+
   compactCache(force = false): void {
     this.#refresh()
-    if (this.#log.tailBytes === 0 || (!force && this.#log.tailBytes <= TAIL_LIMIT_BYTES)) return
+    if (this.#log.tailBytes === 0 || (!force && this.#log.tailBytes <= this.#tailLimit())) return
     try {
       this.#log.query(() =>
         writeSnapshot(this.#paths.snapshot, this.#log, {

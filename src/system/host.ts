@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -63,6 +64,10 @@ export function createHost(options: HostOptions): Host {
       const { runShell } = await import('./run-shell.js')
       return runShell(request)
     },
+    async endMarked(mark) {
+      const { endMarked } = await import('./end-marked.js')
+      return (await endMarked(mark, 2_000)).signalled.length
+    },
     async withLock(name, waitMs, work) {
       const { withFileLock } = await import('./file-lock.js')
       const path = join(options.runDir, 'locks', `${name}.lock`)
@@ -106,6 +111,7 @@ export function createHost(options: HostOptions): Host {
     },
     removeFile: (path) => rmSync(path, { force: true }),
     exists: existsSync,
+    holdsFiles: (path) => existsSync(path) && readdirSync(path).length > 0,
     ringBell(agent) {
       const path = join(options.bellDir, agent.replaceAll('/', '_'))
       try {

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { kill } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ExternalError } from '../domain/errors.js'
@@ -113,9 +112,7 @@ function readProc(procDir: string): ProcessEntry[] {
 function readPs(which: readonly string[]): ProcessEntry[] {
   const argv = ['ps', ...which, '-o', 'pid=,ppid=,stat=,lstart=']
   // Loaded here, because every command reads this file's /proc half and none needs this one on Linux.
-  const { spawnSync } = createRequire(import.meta.url)(
-    'node:child_process',
-  ) as typeof import('node:child_process')
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   const { error, status, stdout, stderr } = spawnSync('ps', argv.slice(1), {
     encoding: 'utf8',
     timeout: 10_000,

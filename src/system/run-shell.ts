@@ -8,7 +8,7 @@ const KILL_AFTER_MS = 2_000
 
 /**
  * Runs one shell line in a process group of its own, output to a file. When the line ends, or its time is up, the whole
- * group is ended: nothing of a gate outlives it.
+ * group is ended. What left the group (setsid) is found by the mark in its environment: `Host.endMarked`.
  */
 export async function runShell(request: ShellRequest): Promise<ShellResult> {
   mkdirSync(dirname(request.logFile), { recursive: true, mode: 0o700 })

@@ -89,6 +89,7 @@ export function aSession(fields: Partial<Session> = {}): Session {
     runtime: 'opencode',
     reported: 'starting',
     reportedAt: at,
+    passed: [],
     worktree: '/w',
     costUsd: 0,
     tokens: 0,

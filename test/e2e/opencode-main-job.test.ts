@@ -154,7 +154,11 @@ test('gt attach --print gives a command that attaches, and leaving leaves the ag
 test('gt done puts the commits into the merge queue', async () => {
   const { town } = lab
   writeFileSync(join(town.root, 'go'), '')
-  await until('the gate', () => existsSync(join(town.root, 'run/logs/gates')) || undefined)
+  await until('the gate', () => {
+    if (existsSync(join(town.root, 'run/logs/gates'))) return true
+    const log = join(town.root, 'run/logs/merge-queue.log')
+    throw new Error(`${toolResults().at(-1)}\n${existsSync(log) ? readFileSync(log, 'utf8') : 'no log'}`)
+  })
   await untilState(town, AGENT, 'idle')
   expect(toolResults()[2]).toContain('feat: greet')
   expect(toolResults()[3]).toContain('issue-123 is in the merge queue')

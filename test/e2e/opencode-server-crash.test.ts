@@ -15,6 +15,7 @@ import {
   subjects,
   timesShown,
   untilLanded,
+  untilState,
 } from './support-opencode.js'
 
 /** The tmux server is killed while two agents work: nobody takes them for running ones, and both go on. */
@@ -62,9 +63,11 @@ afterAll(async () => {
 
 test('kill -9 of the tmux server: gt status says that both sessions vanished', async () => {
   const { town } = lab
-  for (const { id, name } of BEADS) {
+  for (const { id, name, agent } of BEADS) {
     await town.ok('bead', 'create', '--id', id, `do ${id}`)
     await town.ok('sling', id, 'proj', '--name', name)
+    // One after the other: two first starts of opencode on an empty data folder sometimes end with one that hangs (1.18.33).
+    await untilState(town, agent, 'working')
   }
   await until('both tool calls', () => BEADS.every((bead) => toolRuns(bead)) || undefined)
   const server = Number((await town.tmux('display-message', '-p', '#{pid}')).stdout)

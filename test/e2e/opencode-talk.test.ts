@@ -72,6 +72,8 @@ beforeAll(async () => {
   const { town } = lab
   for (const bead of ['ask-1', 'answer-1']) await town.ok('bead', 'create', '--id', bead, bead)
   await town.ok('sling', 'ask-1', 'proj', '--name', 'toast')
+  // One after the other: two first starts of opencode on an empty data folder sometimes end with one that hangs (1.18.33).
+  await untilState(town, ASKER, 'working')
   await town.ok('sling', 'answer-1', 'proj', '--name', 'nux')
 })
 afterAll(async () => {

@@ -183,16 +183,16 @@ describe('prepareCandidate', () => {
     await expect(box.repositories.dropCandidate(rig, path)).rejects.toMatchObject(inTheWay)
   })
 
-  test('changedFiles names a file that came and went, and not what a merge brought', async () => {
+  test('commitsHolding finds a file that came and went', async () => {
     using box = sandbox('hostile')
-    const { clone, rig, work, commit, base } = await start(box)
-    commit(work, { 'passing ü': 'x' })
+    const { rig, work, commit, base } = await start(box)
+    commit(work, { 'passing ü': '<!-- ours -->\nx' })
+    const came = box.git(work, 'rev-parse', 'HEAD')
     commit(work, { 'passing ü': undefined })
-    commit(clone, { brought: 'x' })
-    box.git(work, 'merge', '-q', '--no-ff', '--no-edit', 'main')
+    commit(work, { 'passing ü': 'theirs <!-- ours -->' })
     const head = box.git(work, 'rev-parse', 'HEAD')
-    const target = await box.repositories.targetHead(rig)
-    expect(await box.repositories.changedFiles(rig, target, head)).toEqual(['passing ü'])
-    expect(await box.repositories.changedFiles(rig, base, base)).toEqual([])
+    const query = { base, head, files: ['passing ü', 'absent'], startsWith: '<!-- ours' }
+    expect(await box.repositories.commitsHolding(rig, query)).toEqual([{ commit: came, file: 'passing ü' }])
+    expect(await box.repositories.commitsHolding(rig, { ...query, base: head })).toEqual([])
   })
 })

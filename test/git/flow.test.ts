@@ -35,7 +35,8 @@ describe.each<UserConfig>(['plain', 'hostile'])('with a %s git configuration', (
     box.git(path, 'commit', '-q', '--author=Toast <toast@example.com>', '-m', 'work\n\n# kept line')
     const head = box.git(path, 'rev-parse', 'HEAD')
     expect((await repositories.worktreeState(rig, path)).ahead).toBe(1)
-    expect(await repositories.changedFiles(rig, base, head)).toEqual(['a.txt', 'new ü.txt'])
+    const query = { base, head, files: ['a.txt', 'new ü.txt', 'absent'], startsWith: 'x\n' }
+    expect(await repositories.commitsHolding(rig, query)).toEqual([{ commit: head, file: 'new ü.txt' }])
     expect(await repositories.isTracked(path, 'a.txt')).toBe(true)
     expect(await repositories.isTracked(path, '*.txt')).toBe(false)
 

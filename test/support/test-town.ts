@@ -9,6 +9,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,11 +54,16 @@ export class TestTown {
     return this.gtIn(this.root, {}, ...args)
   }
 
-  gtIn(cwd: string, more: { env?: Record<string, string>; input?: string }, ...args: string[]): Promise<Ran> {
+  gtIn(
+    cwd: string,
+    more: { env?: Record<string, string>; input?: string; timeoutMs?: number },
+    ...args: string[]
+  ): Promise<Ran> {
     return runGt(args, {
       cwd,
       env: { ...this.env, ...more.env },
       ...(more.input === undefined ? {} : { input: more.input }),
+      ...(more.timeoutMs === undefined ? {} : { timeoutMs: more.timeoutMs }),
     })
   }
 
@@ -105,6 +111,13 @@ export class TestTown {
     writeFileSync(path, `#!/bin/sh\n${body}\n`)
     chmodSync(path, 0o755)
     return path
+  }
+
+  /** A program of this machine, alone in the town's own bin folder. */
+  link(name: string): void {
+    const found = execFileSync('/bin/sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim()
+    mkdirSync(join(this.dir, 'bin'), { recursive: true })
+    symlinkSync(found, join(this.dir, 'bin', name))
   }
 
   tmux(...args: string[]): Promise<Ran> {

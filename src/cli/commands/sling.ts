@@ -32,7 +32,19 @@ export default defineCommand({
   async run(context, args, options) {
     const { resolveWork } = await import('../resolve-work.js')
     const { planSling, slingWork } = await import('../../app/sling-work.js')
-    const { town, beads, rig } = await resolveWork(context, args.list(0), options.dryRun === true)
+    const chosen = (key: string, option: string) => {
+      const value = textOption(options, option)
+      return value === undefined ? {} : { [key]: value }
+    }
+    const wishes = {
+      ...chosen('runtime', 'agent'),
+      ...chosen('name', 'name'),
+      ...chosen('role', 'role'),
+      ...chosen('model', 'model'),
+      ...chosen('args', 'args'),
+      ...chosen('base', 'base'),
+    }
+    const { town, beads, rig } = await resolveWork(context, args.list(0), options.dryRun === true, wishes)
     const backend = textOption(options, 'backend')
     if (backend !== undefined && backend !== town.config.backend) {
       throw new UsageError(
@@ -43,20 +55,7 @@ export default defineCommand({
         },
       )
     }
-    const chosen = (key: string, option: string) => {
-      const value = textOption(options, option)
-      return value === undefined ? {} : { [key]: value }
-    }
-    const request = {
-      beads,
-      rig,
-      ...chosen('runtime', 'agent'),
-      ...chosen('name', 'name'),
-      ...chosen('role', 'role'),
-      ...chosen('model', 'model'),
-      ...chosen('args', 'args'),
-      ...chosen('base', 'base'),
-    }
+    const request = { beads, rig, ...wishes }
     if (beads.length > 1 && 'name' in request) {
       throw new UsageError('--name fits only one bead', {
         code: 'name-for-many',

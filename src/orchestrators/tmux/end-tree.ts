@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { environmentOf } from '../../system/end-marked.js'
 import {
   descendantsIn,
   type ProcessEntry,
@@ -51,13 +51,4 @@ function isOfPane(entry: ProcessEntry, pane: PaneIdentity): boolean {
       (variable) => variable.startsWith('TMUX=') && variable.split(',')[1] === String(pane.serverPid),
     )
   )
-}
-
-/** Empty where it cannot be read: a process of somebody else, or a system without /proc. */
-function environmentOf(entry: ProcessEntry): string[] {
-  try {
-    return readFileSync(`/proc/${entry.pid}/environ`, 'utf8').split('\0')
-  } catch {
-    return []
-  }
 }

@@ -41,7 +41,7 @@ export default defineCommand({
         : { assignee: (await import('../../../app/find-entity.js')).getAgent(view, agent).id }),
     })
     return {
-      data: { beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) },
+      data: () => ({ beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) }),
       text: beads.length === 0 ? 'no beads; make one: gt bead create "what to do"' : beadRows(beads),
     }
   },

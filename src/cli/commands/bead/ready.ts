@@ -16,7 +16,7 @@ export default defineCommand({
     if (rig !== undefined) (await import('../../../app/find-entity.js')).getRig(town, rig)
     const beads = readyBeads(town.ledger.read(), rig)
     return {
-      data: { beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) },
+      data: () => ({ beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) }),
       text: beads.length === 0 ? 'nothing is ready' : beadRows(beads),
     }
   },

@@ -4,7 +4,7 @@ export default defineCommand({
   name: 'mq retry',
   group: 'work',
   summary: 'try entries again that wait or whose worker died',
-  args: [{ name: 'entry', about: 'ids (default: all that wait)', many: true }],
+  args: [{ name: 'entry', about: 'ids, or beads (default: all that wait)', many: true }],
   examples: ['gt mq retry', 'gt mq retry mq-4k7q2'],
   async run(context, args) {
     const { kickMergeQueue } = await import('../../../app/run-merge-queue.js')

@@ -12,7 +12,7 @@ export default defineCommand({
       context.note(`${new Date(town.clock.now()).toISOString()} ${line}`),
     )
     if (run.busyBy !== undefined)
-      return { data: run, text: `another process works on the queue: ${run.busyBy}` }
+      return { data: run, text: `another process works on the queue: ${run.busyBy}`, exitCode: 5 }
     return {
       data: run,
       text: `merged ${run.merged.length}, returned ${run.returned.length}, waiting ${run.waiting.length}`,

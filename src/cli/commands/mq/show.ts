@@ -8,12 +8,8 @@ export default defineCommand({
   args: [{ name: 'entry', about: 'id, or a bead', required: true }],
   examples: ['gt mq show mq-4k7q2', 'gt mq show issue-123'],
   async run(context, args) {
-    const { findLastMerge, getBead, getMerge } = await import('../../../app/find-entity.js')
-    const view = (await context.town()).ledger.read()
-    const typed = args.text(0)
-    const byBead =
-      view.resolve('merge', typed).kind !== 'found' && view.resolve('bead', typed).kind === 'found'
-    const merge = (byBead ? findLastMerge(view, getBead(view, typed).id) : undefined) ?? getMerge(view, typed)
+    const { getMergeOf } = await import('../../../app/find-entity.js')
+    const merge = getMergeOf((await context.town()).ledger.read(), args.text(0))
     return {
       data: { merge },
       text: [
