@@ -251,20 +251,20 @@ timeout = "500ms"
     expect(existsSync(worktree)).toBe(true)
     expect(await sessions(town)).toEqual(['proj/max'])
     expect(await town.json('hook', '--as', agent)).toMatchObject({ bead: null })
-    await createBeads(town, 'n-2')
-    expectRefusal(await town.gt('sling', 'n-2', 'proj', '--name', 'max'), {
-      exitCode: 5,
-      says: /proj\/max still has the worktree of its last bead/,
-    })
     expectRefusal(await town.gt('rig', 'remove', 'proj'), {
       exitCode: 5,
       says: /proj\/max/,
-      hint: /worktrees are still there/,
+      hint: /gt agent remove proj\/max/,
     })
     // A later run of the queue does not clear it away either.
     await town.ok('mq', 'run')
     expect(await sessions(town)).toEqual(['proj/max'])
     expect(existsSync(worktree)).toBe(true)
+    // New work for it begins on a fresh tree.
+    await createBeads(town, 'n-2')
+    await town.ok('sling', 'n-2', 'proj', '--role', 'crew', '--name', 'max')
+    expect(await town.json('hook', '--as', agent)).toMatchObject({ branch: 'gt/max/n-2' })
+    expect(await sessions(town)).toEqual(['proj/max'])
   })
 })
 
@@ -328,7 +328,7 @@ ready = { kind = "screen", text = "ready>" }
     const ran = await town.gt('sling', 'u-1', 'proj', '--agent', 'early')
     expectRefusal(ran, {
       exitCode: 6,
-      says: /ended before it was ready \(undone: the session, the worktree, the claim\)/,
+      says: /ended before it was ready \(undone: the worktree, the claim\)/,
     })
     expect(await bead(town, 'u-1')).toMatchObject({ status: 'open', assignee: null })
     expect(worktrees(made)).toEqual([])
@@ -496,8 +496,17 @@ describe('done', () => {
     town.git(worktree, 'commit', '--quiet', '-m', 'too much')
     expectRefusal(await town.gt('done', '--as', agent), {
       exitCode: 1,
-      says: /your commits hold a file that gt made: AGENTS\.md/,
-      hint: /git rm --cached AGENTS\.md/,
+      says: /a commit of yours holds a file that gt made: AGENTS\.md/,
+      hint: /git reset --soft/,
     })
+    // Taking it out again in a second commit leaves it in the history.
+    town.git(worktree, 'rm', '--quiet', '--cached', 'AGENTS.md')
+    commitFile(town, worktree, 'good.txt', 'x\n')
+    expectRefusal(await town.gt('done', '--as', agent), { exitCode: 1, says: /AGENTS\.md in [0-9a-f]{10}/ })
+    town.git(worktree, 'reset', '--quiet', '--soft', 'HEAD~2')
+    town.git(worktree, 'commit', '--quiet', '-m', 'good')
+    await town.ok('done', '--as', agent)
+    await untilClosed(town, 'h-1')
+    expect(town.git(made.repository, 'log', '--name-only', '--format=')).not.toContain('AGENTS.md')
   })
 })

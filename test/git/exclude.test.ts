@@ -38,13 +38,13 @@ test.each([
   expect(readFileSync(file)).toEqual(Buffer.from(content))
 })
 
-test('lines that the user adds around the block stay', async () => {
+test('lines that the user adds around the block stay, and what others put into it', async () => {
   using box = sandbox()
   const clone = box.makeClone()
   const file = join(clone, '.git/info/exclude')
   writeFileSync(file, `one\n${BLOCK}two\n`)
   await box.repositories.exclude(rigOf(clone), ['new'])
-  expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n# gt: begin\nnew\n# gt: end\n')
+  expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n# gt: begin\n.opencode/\nnew\n# gt: end\n')
   writeFileSync(file, 'one\n# gt: begin\nnew\ntwo\n')
   await box.repositories.unexclude(rigOf(clone))
   expect(readFileSync(file, 'utf8')).toBe('one\nnew\ntwo\n')

@@ -65,7 +65,7 @@ describe('the snapshot', () => {
   it('is written when the tail is long, and only then', async () => {
     await using store = await tempStore()
     const ledger = store.open()
-    const note = 'x'.repeat(40_000)
+    const note = 'x'.repeat(20_000)
     transact(ledger, () => [{ o: 'new', id: 'x', k: 'bead', f: { note } }])
     ledger.compactCache()
     expect(readdirSync(join(store.dir, 'cache'))).toEqual([])

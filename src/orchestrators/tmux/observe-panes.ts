@@ -48,7 +48,7 @@ const STATUS_WAITS_MS = [10, 30, 80]
 export async function askPanes(ask: AskPanes, clock: Clock, agent?: AgentId): Promise<PaneRecord[]> {
   let panes = await askOnce(ask, agent)
   for (const waitMs of STATUS_WAITS_MS) {
-    const lost = panes.filter(hasLostStatus)
+    const lost = panes.filter((pane) => hasLostStatus(pane) || isLeaving(pane))
     if (lost.length === 0) break
     for (const serverPid of new Set(lost.map((pane) => pane.serverPid))) trySignal(serverPid, 'SIGCHLD')
     await clock.sleep(waitMs)
@@ -72,6 +72,11 @@ function onePerAgent(panes: readonly PaneRecord[]): PaneRecord[] {
     if (!chosen.has(pane.agent) || pane.sessionName === pane.agent) chosen.set(pane.agent, pane)
   }
   return [...chosen.values()]
+}
+
+/** Its process is gone and tmux has not seen it yet, or something else holds its terminal: a moment later it is clear which. */
+function isLeaving(pane: PaneRecord): boolean {
+  return !pane.isDead && findProcess(pane.panePid)?.parentPid !== pane.serverPid
 }
 
 function hasLostStatus(pane: PaneRecord): boolean {
