@@ -2,20 +2,25 @@
 export function table(rows: readonly (readonly string[])[], header?: readonly string[]): string[] {
   const all = header === undefined ? rows : [header, ...rows]
   const widths: number[] = []
+  // Plain loops: a thousand rows are printed before the engine has warmed up to anything cleverer.
   for (const row of all) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+    for (let i = 0; i < row.length - 1; i++) {
+      const length = row[i]?.length ?? 0
+      if (length > (widths[i] ?? 0)) widths[i] = length
+    }
   }
-  return all.map((row) =>
-    row
-      .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  )
+  return all.map((row) => {
+    let line = ''
+    for (let i = 0; i < row.length - 1; i++) line += `${(row[i] ?? '').padEnd(widths[i] ?? 0)}  `
+    return (line + (row.at(-1) ?? '')).trimEnd()
+  })
 }
+
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /** One line without control characters, cut to `length`. */
 export function plain(text: string, length = 200): string {
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+  const clean = CONTROL.test(text) ? text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ') : text
   return clean.length > length ? `${clean.slice(0, length - 1)}…` : clean
 }
 
