@@ -3,7 +3,8 @@ import type { Town } from './town.js'
 import { readTownView, type TownView } from './town-view.js'
 
 /**
- * Calls back with a fresh view whenever the store or a session changed; never by polling. Bursts are folded into one call.
+ * Calls back with a fresh view whenever the store or a session changed; one look every ten seconds is the net below it.
+ * Bursts are folded into one call.
  * @param signal - ends the watching
  */
 export async function watchTown(
@@ -35,6 +36,7 @@ export async function watchTown(
   const unwatchConfig = await town.watchConfig(() => void refresh())
   try {
     await refresh()
+    void refreshNowAndThen(town, signal, refresh)
     await followSessions(town, signal, () => void refresh())
   } finally {
     unwatch()
@@ -52,6 +54,20 @@ async function readOrComplain(town: Town, last: TownView | undefined): Promise<T
     return { ...last, problems: [problem] }
   }
 }
+
+/** A screen that stands still is no event, and yet its agent is idle after a while: one look at the town tells. */
+async function refreshNowAndThen(
+  town: Town,
+  signal: AbortSignal,
+  refresh: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await town.clock.sleep(NOW_AND_THEN_MS, signal).catch(() => {})
+    if (!signal.aborted) await refresh()
+  }
+}
+
+const NOW_AND_THEN_MS = 10_000
 
 /** Several changes within this time are shown at once. */
 const FOLD_MS = 100

@@ -29,7 +29,7 @@ export function needOf(agent: AgentView): Need {
 
 const NEEDS_LOOK: ReadonlySet<AgentState> = new Set(['failed', 'stalled', 'unknown'])
 
-/** Groups in the order of product.md, empty ones left out. */
+/** Groups in the order in which a person is needed, empty ones left out. */
 export function groupAgents(agents: readonly AgentView[]): AgentGroup[] {
   return NEEDS.map((need) => ({
     need,

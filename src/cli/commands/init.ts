@@ -7,7 +7,7 @@ export default defineCommand({
   summary: 'make a town: the folder that holds the beads and all rigs',
   args: [{ name: 'dir', about: 'its folder (default ~/gt)' }],
   options: [{ flags: '--name <name>', about: 'name of the town (default: that of the folder)' }],
-  examples: ['gt init', 'gt init ~/work/town --name work'],
+  examples: ['gt init', 'gt init ~/towns/main --name main'],
   async run(context, args, options) {
     const { createTown } = await import('../../wire.js')
     const { defaultTown } = await import('../../config/locate-town.js')
