@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { until } from '../support/test-town.js'
 import {
   bead,
   commitFile,
@@ -97,6 +98,9 @@ describe('at once', () => {
     commitFile(town, one.worktree, 'a.txt', 'x\n')
     await handIn(town, one.agent)
     const first = town.gt('mq', 'run')
+    // Which of two gets the queue is chance; this one has it when its gate runs.
+    const gateRuns = join(town.root, 'rigs/proj/merge/running')
+    await until('the gate to run', () => (existsSync(gateRuns) ? true : undefined))
     const second = await town.gt('mq', 'run')
     expect(second.stdout).toMatch(/^another process works on the queue: process \d+\n$/)
     expect(second.exitCode).toBe(5)
