@@ -12,7 +12,9 @@ export function showOverview(
 ): number {
   switch (found.kind) {
     case 'overview':
-      io.stdout.write(argv.includes('--json') ? `${JSON.stringify({ commands: listed() })}\n` : overview())
+      io.stdout.write(
+        argv.includes('--json') ? `${JSON.stringify({ commands: listed(commandTable) })}\n` : overview(),
+      )
       return 0
     case 'noun': {
       const verbs = commandTable.filter(
@@ -33,6 +35,10 @@ export function showOverview(
               : `did you mean gt ${found.noun} ${near}?`,
         })
       }
+      if (argv.includes('--json')) {
+        io.stdout.write(`${JSON.stringify({ commands: listed(verbs) })}\n`)
+        return 0
+      }
       io.stdout.write(
         `gt ${found.noun}:\n${verbs.map((entry) => line(entry.name, entry.summary)).join('')}\nMore: gt help ${found.noun} VERB\n`,
       )
@@ -51,8 +57,8 @@ export function showOverview(
   }
 }
 
-function listed() {
-  return commandTable
+function listed(entries: typeof commandTable) {
+  return entries
     .filter((entry) => !entry.internal)
     .map(({ name, aliases, group, summary }) => ({ name, aliases, group, summary }))
 }

@@ -27,32 +27,34 @@ export async function resolveWork(
   dryRun: boolean,
   wishes: Omit<SlingRequest, 'beads' | 'rig'> = {},
 ): Promise<Work> {
-  const town = await townForWork(context, dryRun)
+  // Only a sentence can be the first thing that a town hears of; a bead must be known already.
+  const mayMakeTown = !dryRun && words.some((word) => /\s/.test(word))
+  const town = await townForWork(context, mayMakeTown)
   const last = words.at(-1)
   const named = words.length > 1 && last !== undefined && isRigWord(town, last) ? last : undefined
   const work = named === undefined ? [...words] : words.slice(0, -1)
   const sentence = work.length === 1 && /\s/.test(work[0] ?? '') ? work[0] : undefined
-  const rig =
-    named !== undefined
-      ? getRig(town, named)
-      : await rigForWork(context, town, sentence === undefined ? work : [], dryRun)
-  if (sentence !== undefined) {
-    if (dryRun)
-      throw new UsageError('--dry-run needs beads that exist; a sentence would make one', {
-        code: 'dry-run-sentence',
-        hint: 'gt bead create "…" first',
-      })
-    // What can be refused is refused before there is a bead.
-    await checkSling(town, { ...wishes, rig })
-    const bead = createBead(town, {
-      title: sentence.length > 500 ? `${sentence.slice(0, 200)}…` : sentence,
-      description: sentence,
-      rig: rig.name,
-    })
-    context.note(`made bead ${bead.shownId}`)
-    return { town, beads: [bead.id], rig }
+  const namedRig = named === undefined ? undefined : getRig(town, named)
+  if (sentence === undefined) {
+    // Before a rig is made of the clone: a mistyped bead must leave nothing behind.
+    const beads = work.flatMap((word) => expand(context, town, word))
+    return { town, beads, rig: namedRig ?? (await rigForWork(context, town, work, dryRun)) }
   }
-  return { town, beads: work.flatMap((word) => expand(context, town, word)), rig }
+  const rig = namedRig ?? (await rigForWork(context, town, [], dryRun))
+  if (dryRun)
+    throw new UsageError('--dry-run needs beads that exist; a sentence would make one', {
+      code: 'dry-run-sentence',
+      hint: 'gt bead create "…" first',
+    })
+  // What can be refused is refused before there is a bead.
+  await checkSling(town, { ...wishes, rig })
+  const bead = createBead(town, {
+    title: sentence.length > 500 ? `${sentence.slice(0, 200)}…` : sentence,
+    description: sentence,
+    rig: rig.name,
+  })
+  context.note(`made bead ${bead.shownId}`)
+  return { town, beads: [bead.id], rig }
 }
 
 /** A word that is not a bead stands where the rig stands: it is taken as one, so that a typing mistake is named as such. */
@@ -141,7 +143,7 @@ function rigNameFor(top: string, town: Town): string {
 }
 
 /** The first useful command needs no set-up: inside a clone, `~/gt` is made on the spot. */
-async function townForWork(context: CliContext, dryRun: boolean): Promise<Town> {
+async function townForWork(context: CliContext, mayMake: boolean): Promise<Town> {
   const { io, townOption } = context
   const existing = findTown({
     cwd: io.cwd,
@@ -149,7 +151,7 @@ async function townForWork(context: CliContext, dryRun: boolean): Promise<Town> 
     ...(townOption === undefined ? {} : { town: townOption }),
   })
   const home = defaultTown(io.env)
-  if (existing === undefined && home !== undefined && !dryRun && (await isInsideClone(io.cwd))) {
+  if (existing === undefined && home !== undefined && mayMake && (await isInsideClone(io.cwd))) {
     const { createTown } = await import('../wire.js')
     await createTown({ dir: home, packageDir: io.packageDir })
     context.note(`made the town ${home}`)

@@ -24,8 +24,6 @@ export const AGENT_STATES = [
 ] as const
 export type AgentState = (typeof AGENT_STATES)[number]
 
-export const WAITING_REASONS = ['permission', 'question', 'plan', 'login', 'trust', 'other'] as const
-
 /** Shape carries the meaning; colour only repeats it. Second: where the terminal has no Unicode. */
 export const STATE_GLYPHS: Readonly<Record<AgentState, readonly [string, string]>> = {
   working: ['●', '*'],

@@ -1,8 +1,8 @@
-import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { run } from '../support/run-gt.js'
-import { until } from '../support/test-town.js'
+import { testTown, until } from '../support/test-town.js'
 import {
   bead,
   commitFile,
@@ -154,4 +154,14 @@ it('a URL with a password is refused, and written nowhere', async () => {
   const ran = await town.gt('rig', 'add', 'secret', 'https://me:hunter2@example.invalid/x.git')
   expectRefusal(ran, { exitCode: 2, says: /holds a password/ })
   expect(`${ran.stdout}${ran.stderr}${queueLog(town)}`).not.toContain('hunter2')
+})
+
+it('a mistyped bead in a clone that no town knows makes no town and no rig', async () => {
+  await using town = await testTown({ bare: true })
+  const clone = town.makeRepository('app', { 'a.txt': 'a\n' })
+  expectRefusal(await town.gtIn(clone, {}, 'sling', 'nope'), { exitCode: 4, says: /there is no town/ })
+  expect(existsSync(join(town.env.HOME ?? '', 'gt'))).toBe(false)
+  await town.gtIn(town.dir, {}, 'init')
+  expectRefusal(await town.gtIn(clone, {}, 'sling', 'nope'), { exitCode: 4, says: /there is no bead "nope"/ })
+  expect((await town.gtIn(clone, {}, 'rig', 'list')).stdout).toContain('no rigs')
 })

@@ -108,13 +108,17 @@ describe('from sling to merged', () => {
   })
 
   it('slings ten beads in one command, each to an agent of its own', async () => {
-    await using made = await workTown()
+    // Nothing lands before all are slung: a name is free again once its bead is merged.
+    await using made = await workTown({
+      rigArgs: ['--gate', 'while ! test -e ../../../go; do sleep 0.1; done'],
+    })
     const { town } = made
     const ids = Array.from({ length: 10 }, (_, i) => `ten-${i}`)
     await createBeads(town, ...ids)
     const slung = await sling(town, ...ids, 'proj', '--agent', 'worker')
     expect(slung.map((one) => one.bead).sort()).toEqual(ids)
     expect(new Set(slung.map((one) => one.agent)).size).toBe(10)
+    writeFileSync(join(town.root, 'go'), '')
     await untilClosed(town, ...ids)
     await untilQueueRests(town)
     expect(landed(made).slice().sort()).toEqual(['first', ...ids.map((id) => `do ${id}`)].sort())
