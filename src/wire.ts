@@ -68,6 +68,10 @@ export async function openTown(around: Surroundings): Promise<Town> {
       )
       return repositories
     },
+    async upkeep() {
+      const { openUpkeep } = await import('./store/open-upkeep.js')
+      return openUpkeep(join(root, '.beads'), { onStep: step })
+    },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
     async watchConfig(onChange) {
       const { watchFile } = await import('./system/watch-file.js')

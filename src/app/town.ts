@@ -6,6 +6,7 @@ import type { Host } from '../ports/host.js'
 import type { Ledger } from '../ports/ledger.js'
 import type { Orchestrator } from '../ports/orchestrator.js'
 import type { Repositories } from '../ports/repositories.js'
+import type { Upkeep } from '../ports/upkeep.js'
 
 /** Everything a use case may touch. Made by wire.ts; heavy parts load when they are first asked for. */
 export interface Town {
@@ -22,6 +23,7 @@ export interface Town {
   env: Readonly<Record<string, string | undefined>>
   orchestrator(): Promise<Orchestrator>
   repositories(): Promise<Repositories>
+  upkeep(): Promise<Upkeep>
   /**
    * Changes town.toml under a lock, atomically; the changed text is parsed first, so a bad change is refused as a whole.
    * `config` is the new one when it returns.
