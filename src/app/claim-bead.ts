@@ -25,6 +25,8 @@ export interface Crew {
 export interface ClaimWishes {
   name?: string
   model?: string
+  /** Key of the pool it works for. */
+  pool?: string
 }
 
 /** Claims the bead and binds the agent to it in one record: exactly one of many slings gets it. */
@@ -52,7 +54,7 @@ export function claimBead(
       }
     }
     checkSlingable(view, bead)
-    checkLimit(town, view)
+    checkLimits(town, view, crew.rig)
     const id = chooseAgent(view, crew.rig, request.name, new Set())
     return { agent: id, resumed: false, ops: claimOps(town, view, crew, bead, id, request) }
   })
@@ -75,6 +77,8 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
     base: crew.base,
     session: null,
     handoff: null,
+    pool: request.pool ?? null,
+    revivals: null,
     model: request.model ?? crew.role.model ?? null,
     slinger: town.host.processToken,
   }
@@ -88,8 +92,16 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
           f: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
         },
     statusMove(bead, 'hooked', { assignee: id, rig: crew.rig.name }),
+    ...leavePools(view, bead),
     { o: 'ev', type: 'bead.slung', data: { bead: bead.id, agent: id, rig: crew.rig.name } },
   ]
+}
+
+/** Whoever takes it: a bead that is at work waits in no pool, and is not given out again when it is taken back. */
+function leavePools(view: View, bead: Bead): Op[] {
+  return view
+    .referrers('pool', 'queue', bead.id)
+    .map((pool) => ({ o: 'del', id: pool.id, f: 'queue', x: [bead.id] }))
 }
 
 /** A sling of this very bead whose process is gone: it is finished instead of refused. */
@@ -129,19 +141,23 @@ export function checkSlingable(view: View, bead: Bead): void {
   }
 }
 
-function checkLimit(town: Town, view: View): void {
+function checkLimits(town: Town, view: View, rig: Rig): void {
   const busy = view
     .list({ kind: 'agent' })
     .map(agentFrom)
-    .filter((agent) => agent.hook !== undefined).length
-  if (busy < town.config.limits.agents) return
-  throw new OperationError(
-    `${busy} agents are at work, and the limit of this town is ${town.config.limits.agents}`,
-    {
-      code: 'too-many-agents',
-      hint: 'wait for one to finish, or raise [limits] agents in town.toml',
-    },
-  )
+    .filter((agent) => agent.hook !== undefined)
+  refuseAbove(busy.length, town.config.limits.agents, 'this town', '[limits] agents')
+  const inRig = busy.filter((agent) => agent.rig === rig.name).length
+  if (rig.maxAgents !== undefined)
+    refuseAbove(inRig, rig.maxAgents, rig.name, `[rigs.${rig.name}] max_agents`)
+}
+
+function refuseAbove(busy: number, limit: number, where: string, key: string): void {
+  if (busy < limit) return
+  throw new OperationError(`${busy} agents are at work, and the limit of ${where} is ${limit}`, {
+    code: 'too-many-agents',
+    hint: `wait for one to finish, or raise ${key} in town.toml; a pool waits by itself: gt pool assign`,
+  })
 }
 
 export function chooseAgent(

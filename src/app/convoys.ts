@@ -1,8 +1,9 @@
 import { type Convoy, convoyFrom } from '../domain/convoy.js'
 import { UsageError } from '../domain/errors.js'
 import type { Op } from '../domain/record.js'
+import type { View } from '../ports/ledger.js'
 import { checkTitle } from './create-bead.js'
-import { getBead, getConvoy } from './find-entity.js'
+import { findBead, getBead, getConvoy } from './find-entity.js'
 import { newKey } from './new-key.js'
 import type { Town } from './town.js'
 import { type ConvoyView, viewConvoy } from './town-view.js'
@@ -47,6 +48,13 @@ export function closeConvoy(town: Town, typed: string): ConvoyView {
 export function showConvoy(town: Town, typed: string): ConvoyView {
   const view = town.ledger.read()
   return viewConvoy(view, getConvoy(view, typed))
+}
+
+/** Keys of the open beads of a convoy; undefined when the word is a bead, or no convoy at all. */
+export function openBeadsOf(view: View, typed: string): string[] | undefined {
+  if (view.resolve('bead', typed).kind === 'found' || view.resolve('convoy', typed).kind !== 'found')
+    return undefined
+  return getConvoy(view, typed).beads.filter((key) => findBead(view, key)?.status === 'open')
 }
 
 /** Open ones first, each group in order of creation. */

@@ -5,6 +5,7 @@ import { NotFoundError, UsageError } from '../domain/errors.js'
 import { nearest, printable } from '../domain/ids.js'
 import { type Mail, mailFrom } from '../domain/mail.js'
 import { type Merge, mergeFrom } from '../domain/merge.js'
+import { type Pool, poolFrom } from '../domain/pool.js'
 import type { Entity, EntityKind } from '../domain/record.js'
 import type { Rig } from '../domain/rig.js'
 import { type Session, sessionFrom } from '../domain/session.js'
@@ -18,6 +19,7 @@ const WORDS: Record<EntityKind, { noun: string; list: string }> = {
   session: { noun: 'session', list: 'gt agents' },
   convoy: { noun: 'convoy', list: 'gt convoy list' },
   merge: { noun: 'merge queue entry', list: 'gt mq list' },
+  pool: { noun: 'pool', list: 'gt pool list' },
 }
 
 /** @throws NotFoundError with the nearest known name; UsageError code `ambiguous-id` */
@@ -58,6 +60,10 @@ export function getMail(view: View, typed: string): Mail {
 
 export function getConvoy(view: View, typed: string): Convoy {
   return convoyFrom(getEntity(view, 'convoy', typed))
+}
+
+export function getPool(view: View, typed: string): Pool {
+  return poolFrom(getEntity(view, 'pool', typed))
 }
 
 export function getMerge(view: View, typed: string): Merge {

@@ -26,6 +26,8 @@ export interface SlingRequest {
   args?: string
   /** Branch to start from instead of the target branch. */
   base?: string
+  /** Key of the pool it works for. */
+  pool?: string
 }
 
 export interface Slung {

@@ -11,6 +11,7 @@ import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
 import { findBead, findSession } from './find-entity.js'
 import { readyBeads } from './list-beads.js'
+import { listPools, type PoolView } from './pools.js'
 import { countUnread } from './send-mail.js'
 import type { Town } from './town.js'
 
@@ -55,6 +56,8 @@ export interface TownView {
   at: string
   agents: AgentView[]
   convoys: ConvoyView[]
+  /** Open ones. */
+  pools: PoolView[]
   /** Entries that are not done with, oldest first. */
   queue: Merge[]
   recentlyMerged: Merge[]
@@ -115,6 +118,7 @@ export function composeTownView(
     convoys: view
       .list({ kind: 'convoy', status: 'open' })
       .map((entity) => viewConvoy(view, convoyFrom(entity))),
+    pools: listPools(town, view, false),
     queue: merges.filter((merge) => ['queued', 'running', 'waiting'].includes(merge.status)),
     recentlyMerged: merges.filter((merge) => merge.status === 'merged').slice(-10),
     beads: {

@@ -1,6 +1,7 @@
 import type { TownView } from '../app/town-view.js'
 import { agentRows } from './agent-text.js'
 import { convoyLine } from './convoy-text.js'
+import { poolLine } from './pool-text.js'
 import { plain } from './table.js'
 
 export function statusText(view: TownView, unicode: boolean): string[] {
@@ -17,6 +18,7 @@ export function statusText(view: TownView, unicode: boolean): string[] {
       ? ['agents: none at work']
       : ['', ...agentRows({ ...view, agents: live }, unicode)]),
     ...(view.convoys.length === 0 ? [] : ['', ...view.convoys.map(convoyLine)]),
+    ...(view.pools.length === 0 ? [] : ['', ...view.pools.map(poolLine)]),
     ...(view.queue.length === 0
       ? []
       : [

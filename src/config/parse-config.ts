@@ -170,6 +170,7 @@ function resolve(
           : { kind: 'url', url: written.url },
       branch: written.branch,
       prefix: written.prefix ?? defaultPrefix(name),
+      ...(written.max_agents === undefined ? {} : { maxAgents: written.max_agents }),
       gates: written.gates.map((gate) => ({ name: gate.name, run: gate.run, timeoutMs: gate.timeout })),
       ...(written.runtime === undefined ? {} : { runtime: written.runtime }),
     }

@@ -36,6 +36,7 @@ const rig = z
       .regex(/^[a-z][a-z0-9]{0,11}$/, 'must be 1 to 12 lower-case letters or digits')
       .optional(),
     runtime: z.string().optional(),
+    max_agents: z.int().min(1).max(1_000).optional(),
     gates: z.array(gate).default([]),
   })
   .superRefine(

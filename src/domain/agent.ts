@@ -1,4 +1,4 @@
-import { text } from './fields.js'
+import { number, text } from './fields.js'
 import type { AgentId, BeadId } from './ids.js'
 import { splitAgentId } from './ids.js'
 import type { Entity } from './record.js'
@@ -26,6 +26,10 @@ export interface Agent {
   slinger?: string
   /** Note of the last session to the next. */
   handoff?: string
+  /** Key of the pool that it works for. */
+  pool?: string
+  /** How often its pool started it again on its present bead. */
+  revivals: number
   createdAt: string
   updatedAt: string
 }
@@ -51,6 +55,8 @@ export function agentFrom(entity: Entity): Agent {
     ...optional('session'),
     ...optional('slinger'),
     ...optional('handoff'),
+    ...optional('pool'),
+    revivals: number(entity, 'revivals') ?? 0,
     createdAt: entity.createdAt,
     updatedAt: entity.updatedAt,
   }

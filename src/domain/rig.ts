@@ -11,6 +11,8 @@ export interface Rig {
   gates: readonly Gate[]
   /** Runtime for agents of this rig; undefined: the town's default. */
   runtime?: string
+  /** Agents at work in it at once; undefined: only the town's limit. */
+  maxAgents?: number
 }
 
 export type RigSource =

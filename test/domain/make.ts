@@ -15,6 +15,7 @@ export function anAgent(fields: Partial<Agent> = {}): Agent {
     generation: 1,
     rig: 'proj',
     role: 'polecat',
+    revivals: 0,
     runtime: 'opencode',
     backend: 'tmux',
     hook: 'issue-1' as BeadId,

@@ -128,6 +128,15 @@ export class TestTown {
     return tmuxSocketPath(this.root)
   }
 
+  writeHome(name: string, text: string): void {
+    writeFileSync(join(this.env.HOME ?? this.dir, name), text)
+  }
+
+  replaceInToml(before: string, after: string): void {
+    const file = join(this.root, 'town.toml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(before, after))
+  }
+
   appendToml(text: string): void {
     const file = join(this.root, 'town.toml')
     writeFileSync(file, `${readFileSync(file, 'utf8')}\n${text}\n`)

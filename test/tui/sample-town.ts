@@ -71,6 +71,7 @@ export function town(over: Partial<TownView> = {}): TownView {
     at: new Date(NOW).toISOString(),
     agents: [],
     convoys: [],
+    pools: [],
     queue: [],
     recentlyMerged: [],
     beads: { ready: 0, open: 0, hooked: 0, inReview: 0, closed: 0 },

@@ -10,11 +10,13 @@ export default defineCommand({
   async run(context) {
     const { readTownView } = await import('../../app/town-view.js')
     const { kickMergeQueue } = await import('../../app/run-merge-queue.js')
+    const { kickPools } = await import('../../app/run-pools.js')
     const { hasUnicode } = await import('../agent-text.js')
     const { statusText } = await import('../status-text.js')
     const town = await context.town()
     const view = await readTownView(town)
     await kickMergeQueue(town)
+    await kickPools(town)
     return { data: view, text: statusText(view, hasUnicode(context.io.env)) }
   },
 })

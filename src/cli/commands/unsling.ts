@@ -9,6 +9,7 @@ export default defineCommand({
   examples: ['gt unsling issue-123'],
   async run(context, args, options) {
     const { unslingWork } = await import('../../app/unsling-work.js')
+    const { kickPools } = await import('../../app/run-pools.js')
     const { getBead } = await import('../../app/find-entity.js')
     const town = await context.town()
     const beads = args.list(0)
@@ -27,6 +28,7 @@ export default defineCommand({
     }
     const done = []
     for (const typed of beads) done.push(await unslingWork(town, typed))
+    await kickPools(town, true)
     return {
       data: { unslung: done },
       text: done.map(
