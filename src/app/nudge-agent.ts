@@ -16,10 +16,16 @@ const POLL_MS = 40
 /**
  * Puts text into a running session now, and returns only with a proof: `accepted` when the program itself reported the
  * text, `shown` for programs without hooks, which cannot say more.
+ * @param options.isAnonymous - the words are a prompt as it stands: who says them is not put before them
  * @throws UsageError code `text-too-long`; NotFoundError; ConflictError code `session-dead`, also when there is none any more;
  *   TimeoutError code `not-accepted`
  */
-export async function nudgeAgent(town: Town, typed: string, text: string): Promise<Nudged> {
+export async function nudgeAgent(
+  town: Town,
+  typed: string,
+  text: string,
+  options: { isAnonymous?: boolean } = {},
+): Promise<Nudged> {
   // What drives a terminal is never typed, so it does not count as something to say either.
   const words = text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').trim()
   if (words === '')
@@ -58,7 +64,8 @@ export async function nudgeAgent(town: Town, typed: string, text: string): Promi
       await town.clock.sleep(POLL_MS)
     }
   }
-  const receipt = await send(`[gt:${mark}] from ${from}: ${words} `, { confirm })
+  const said = options.isAnonymous === true ? words : `from ${from}: ${words}`
+  const receipt = await send(`[gt:${mark}] ${said} `, { confirm })
   town.ledger.transact(town.actor, () => ({
     ops: [{ o: 'ev', type: 'nudge.accepted', data: { agent: agent.id, from, receipt: mark } }],
   }))

@@ -35,3 +35,17 @@ export function parseCount(text: string | undefined, what: string, least = 0): n
     code: 'bad-number',
   })
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `90s`, `10m`, `2h`, `3d` → milliseconds. */
+export function parseDuration(text: string | undefined, what: string): number | undefined {
+  if (text === undefined) return undefined
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
+  const value = match ? Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0) : 0
+  if (value > 0) return value
+  throw new UsageError(`${what} "${printable(text)}" is not a duration`, {
+    code: 'bad-duration',
+    hint: 'like 90s, 10m or 2h',
+  })
+}
