@@ -17,6 +17,7 @@ import { limitConcurrency } from './limit-concurrency.js'
 import { deleteBranch, publishBranch } from './publish.js'
 import { removeWorktree } from './remove-worktree.js'
 import type { GitContext } from './repository.js'
+import { restoreTree } from './restore-tree.js'
 import { listSalvage, salvageWorktree } from './salvage.js'
 import { diffStat, worktreeState } from './worktree-state.js'
 
@@ -46,6 +47,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
     worktreeState: (rig, path, base) =>
       worktreeState(context, rig, base === undefined ? { path } : { path, base }),
     salvage: (request) => salvageWorktree(context, request),
+    restoreTree: (request) => restoreTree(context, request),
     removeWorktree: (request) => removeWorktree(context, request),
     deleteBranch: (rig, branch, expected) => deleteBranch(context, rig, { branch, expected }),
     listSalvage: (rig) => listSalvage(context, rig),

@@ -41,6 +41,12 @@ export interface Repositories {
     at: Date
     safeOn?: Sha
   }): Promise<Salvage>
+  /**
+   * Puts the files of a salvage into a clean worktree that stands at the commit they were saved from; what was not
+   * committed there is not committed here. Repeatable only from the start: a half-filled tree is dirty.
+   * @throws ConflictError code `wrong-base` | `dirty-tree`
+   */
+  restoreTree(request: { rig: Rig; path: string; from: Sha }): Promise<void>
   /** The salvage must be of this path and still current, else ConflictError code `not-salvaged` and nothing is deleted. Repeatable. */
   removeWorktree(request: { rig: Rig; path: string; salvage: Salvage }): Promise<void>
   /**
