@@ -198,6 +198,18 @@ await build({
   plugins: [emptyTable],
 })
 
+// What runs inside opencode is one file, and readable: people look at it there.
+await build({
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'es2022',
+  logLevel: 'warning',
+  entryPoints: { gastown: 'plugin/gastown.js' },
+  outdir: join(outdir, 'plugin'),
+})
+
 rmSync(`${outdir}.old`, { recursive: true, force: true })
 try {
   renameSync(finaldir, `${outdir}.old`)

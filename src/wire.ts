@@ -172,7 +172,7 @@ async function prepareRuntime(
   const dir = join(places.runDir, 'opencode')
   await prepareOpencodeConfigDir({
     dir,
-    pluginSource: readFileSync(join(packageDir, 'plugin', 'gastown.js'), 'utf8'),
+    pluginSource: readFileSync(join(packageDir, 'dist', 'plugin', 'gastown.js'), 'utf8'),
   })
   return { config_dir: dir }
 }

@@ -20,6 +20,8 @@ const WORDS: Record<EntityKind, { noun: string; list: string }> = {
   convoy: { noun: 'convoy', list: 'gt convoy list' },
   merge: { noun: 'merge queue entry', list: 'gt mq list' },
   pool: { noun: 'pool', list: 'gt pool list' },
+  ask: { noun: 'ask', list: 'gt asks --all' },
+  usage: { noun: 'account', list: 'gt cost' },
 }
 
 /** @throws NotFoundError with the nearest known name; UsageError code `ambiguous-id` */

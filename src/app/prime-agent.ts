@@ -1,10 +1,8 @@
 import type { Agent } from '../domain/agent.js'
-import type { Mail } from '../domain/mail.js'
-import { mailFrom } from '../domain/mail.js'
 import { composePrime } from '../domain/prime.js'
-import type { View } from '../ports/ledger.js'
 import { findBead, findLastMerge } from './find-entity.js'
 import { openBlockers } from './list-beads.js'
+import { waitingMail } from './send-mail.js'
 import type { Town } from './town.js'
 
 export interface Primed {
@@ -23,7 +21,7 @@ export interface Primed {
 export function primeAgent(town: Town, agent: Agent, options: { compacted?: boolean } = {}): Primed {
   const view = town.ledger.read()
   const bead = findBead(view, agent.hook)
-  const unread = unreadMail(view, agent.id)
+  const unread = waitingMail(town, view, agent.id, town.env.GT_SESSION ?? '')
   const role = town.config.roles[agent.role]
   const lastMerge = bead === undefined ? undefined : findLastMerge(view, bead.id)
   const text = composePrime(
@@ -55,8 +53,4 @@ export function primeAgent(town: Town, agent: Agent, options: { compacted?: bool
     ...(agent.handoff === undefined ? {} : { handoff: agent.handoff }),
     text,
   }
-}
-
-function unreadMail(view: View, owner: string): Mail[] {
-  return view.list({ kind: 'mail', assignee: owner, status: 'unread' }).map(mailFrom)
 }

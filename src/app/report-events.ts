@@ -1,7 +1,10 @@
 import { UsageError } from '../domain/errors.js'
-import { number } from '../domain/fields.js'
 import type { Entity, Fields, Json, Op } from '../domain/record.js'
 import { planReport, type Report } from '../domain/report.js'
+import { usageMessages } from '../domain/usage.js'
+import type { View } from '../ports/ledger.js'
+import { planUsage } from './record-usage.js'
+import { receiptOps } from './send-mail.js'
 import type { Town } from './town.js'
 
 /**
@@ -22,27 +25,22 @@ export function reportEvents(
   town.ledger.transact(town.actor, (view) => {
     const session = sessionKey === undefined ? undefined : view.get(sessionKey)
     const known = session?.kind === 'session' && session.fields.agent === town.actor ? session : undefined
-    return { ops: planOps(town, known, reports) }
+    return { ops: planOps(town, view, known, reports) }
   })
   return { recorded: reports.length }
 }
 
-function planOps(town: Town, session: Entity | undefined, reports: readonly Report[]): Op[] {
+function planOps(town: Town, view: View, session: Entity | undefined, reports: readonly Report[]): Op[] {
   const now = new Date(town.clock.now()).toISOString()
   const ops: Op[] = []
   let fields: Fields = {}
-  let cost = session === undefined ? 0 : (number(session, 'cost_usd') ?? 0)
-  let tokens = session === undefined ? 0 : (number(session, 'tokens') ?? 0)
-  const counted = countedMessages(session)
+  const moved = new Set<string>()
   for (const report of reports) {
-    const message = report.type === 'usage' ? report.data.messageID : undefined
-    // A batch that was retried after a time-out must not cost twice.
-    if (typeof message === 'string' && counted.includes(message)) continue
-    if (typeof message === 'string') counted.push(message)
     const plan = planReport(report, now)
     fields = { ...fields, ...plan.fields }
-    cost += plan.costUsd
-    tokens += plan.tokens
+    ops.push(...mailOpsOf(view, town.actor, report).filter((op) => isFirst(op, moved)))
+    // An account of its own: its event is the sum.
+    if (report.type === 'usage' && session !== undefined) continue
     ops.push({
       o: 'ev',
       type: report.type,
@@ -50,20 +48,33 @@ function planOps(town: Town, session: Entity | undefined, reports: readonly Repo
     })
   }
   if (session === undefined) return ops
-  if (cost !== (number(session, 'cost_usd') ?? 0)) fields.cost_usd = Math.round(cost * 1e6) / 1e6
-  if (tokens !== (number(session, 'tokens') ?? 0)) fields.tokens = tokens
-  if (counted.length > countedMessages(session).length) fields.counted = counted.slice(-MAX_COUNTED)
+  const messages = reports.flatMap((report) => (report.type === 'usage' ? usageMessages(report.data) : []))
+  const usage = planUsage(view, session, beadOf(town, view), messages)
+  fields = { ...fields, ...usage.fields }
   if (session.fields.heard_at === undefined) fields.heard_at = now
   if (Object.keys(fields).length > 0) ops.unshift({ o: 'set', id: session.id, f: fields })
-  return ops
+  return [...ops, ...usage.ops]
 }
 
-/** As many as one batch may hold and be sent again. */
-const MAX_COUNTED = 40
+/** Mail in a user message of the conversation has arrived. */
+function mailOpsOf(view: View, owner: string, { type, data }: Report): Op[] {
+  const ids = Array.isArray(data.mails) ? data.mails.filter((id) => typeof id === 'string') : []
+  if (type === 'message.seen' || type === 'mail.seen') return receiptOps(view, owner, ids, 'shown')
+  return type === 'mail.returned' ? receiptOps(view, owner, ids, 'unread') : []
+}
 
-function countedMessages(session: Entity | undefined): Json[] {
-  const counted = session?.fields.counted
-  return Array.isArray(counted) ? [...counted] : []
+/** One record moves an entity once: of two receipts in it the first counts. */
+function isFirst(op: Op, moved: Set<string>): boolean {
+  if (op.o !== 'move') return true
+  const isNew = !moved.has(op.id)
+  moved.add(op.id)
+  return isNew
+}
+
+/** The bead its agent works on; when it has let go of it already, the one its session was started for. */
+function beadOf(town: Town, view: View): string {
+  const hook = view.get(town.actor)?.fields.hook
+  return typeof hook === 'string' ? hook : (town.env.GT_BEAD ?? '')
 }
 
 function parseReport(line: string, index: number): Report {

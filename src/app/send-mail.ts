@@ -1,8 +1,8 @@
 import { UsageError } from '../domain/errors.js'
 import { given } from '../domain/fields.js'
 import { HUMAN } from '../domain/ids.js'
-import { type Mail, mailFrom } from '../domain/mail.js'
-import type { Op } from '../domain/record.js'
+import { isDeliverable, type Mail, mailFrom } from '../domain/mail.js'
+import type { Fields, Op } from '../domain/record.js'
 import type { View } from '../ports/ledger.js'
 import { getAgent, getMail } from './find-entity.js'
 import { newKey } from './new-key.js'
@@ -96,7 +96,7 @@ export interface InboxQuery {
 
 /** Newest last. */
 export function listMail(view: View, query: InboxQuery): Mail[] {
-  const status = query.all ? undefined : ['unread', 'shown']
+  const status = query.all ? undefined : [...UNSEEN, 'shown']
   return view
     .list({ kind: 'mail', assignee: query.owner, ...(status === undefined ? {} : { status }) })
     .map(mailFrom)
@@ -115,26 +115,50 @@ export function readMail(town: Town, typed: string): Mail {
   return getMail(town.ledger.read(), decision.id)
 }
 
+/** Not before anybody's eyes yet. */
+const UNSEEN = ['unread', 'handed'] as const
+
+/** Mail that waits to be put before its agent. @param session - that the agent runs in now; empty outside of one */
+export function waitingMail(town: Town, view: View, owner: string, session: string): Mail[] {
+  const now = town.clock.now()
+  return view
+    .list({ kind: 'mail', assignee: owner, status: UNSEEN })
+    .map(mailFrom)
+    .filter((mail) => isDeliverable(mail, session, now))
+}
+
 /**
- * Takes the agent's unread mail to put it before its model. Each mail is handed out exactly once: only the process that
- * won the move prints it.
+ * Takes the agent's new mail to put it before its model: only the process that won the move prints it.
+ * @param untilSeen - it counts as shown when the session reports that its conversation holds it (`receiveMail`), and is
+ *   handed out again when that never happens; without it, printing it is showing it
  */
-export function takeUnreadMail(town: Town, owner: string): Mail[] {
+export function takeUnreadMail(town: Town, owner: string, untilSeen = false): Mail[] {
+  const session = town.env.GT_SESSION ?? ''
   const decision = town.ledger.transact(town.actor, (view) => {
-    const mails = view.list({ kind: 'mail', assignee: owner, status: 'unread' }).map(mailFrom)
-    return {
-      mails,
-      ops: mails.map((mail) => ({
-        o: 'move' as const,
-        id: mail.id,
-        gen: mail.generation + 1,
-        f: { status: 'shown' },
-      })),
-    }
+    const mails = waitingMail(town, view, owner, session)
+    const handed = { handed_to: session, handed_at: new Date(town.clock.now()).toISOString() }
+    const f: Fields = untilSeen ? { status: 'handed', ...handed } : { status: 'shown' }
+    return { mails, ops: mails.map((mail): Op => ({ o: 'move', id: mail.id, gen: mail.generation + 1, f })) }
   })
   return decision.mails
 }
 
+/** What becomes of mail that was handed out: the session has shown it, or gives it back. Saying it twice changes nothing. */
+export function receiptOps(
+  view: View,
+  owner: string,
+  ids: readonly string[],
+  status: 'shown' | 'unread',
+): Op[] {
+  return ids.flatMap((id): Op[] => {
+    const entity = view.get(id)
+    if (entity?.kind !== 'mail') return []
+    const mail = mailFrom(entity)
+    if (mail.to !== owner || mail.status !== 'handed') return []
+    return [{ o: 'move', id, gen: mail.generation + 1, f: { status } }]
+  })
+}
+
 export function countUnread(view: View, owner: string): number {
-  return view.count({ kind: 'mail', assignee: owner, status: 'unread' })
+  return view.count({ kind: 'mail', assignee: owner, status: UNSEEN })
 }

@@ -13,16 +13,27 @@ export function mailText(mail: Mail): string[] {
 
 /** What an agent's model is shown: marked as what it is, whole mails where they fit, else where the rest is. */
 export function mailForModel(mails: readonly Mail[], limitBytes: number): string {
-  const room = Math.floor((limitBytes - 300) / mails.length)
-  const parts = mails.map((mail) => {
-    const head = `[gt mail ${mail.shownId} from ${mail.from}] ${plain(mail.subject, 300)}`
+  return mailTexts(mails, limitBytes)
+    .map(({ text }) => text)
+    .join('\n\n')
+}
+
+/** One text for each; `mark` is how a conversation that holds it is told from one that does not. */
+export function mailTexts(
+  mails: readonly Mail[],
+  limitBytes: number,
+): { id: string; mark: string; again: boolean; text: string }[] {
+  const room = Math.floor((limitBytes - 300) / Math.max(1, mails.length))
+  return mails.map((mail) => {
+    const mark = `[gt mail ${mail.shownId} from ${mail.from}]`
+    const head = `${mark} ${plain(mail.subject, 300)}`
     const body = clip(
       plainLines(mail.body),
       Math.max(0, room - byteLength(head) - 80),
       `gt mail read ${mail.shownId}`,
     )
     const foot = canBeAnswered(mail) ? `(answer with: gt mail reply ${mail.shownId} -m "…")` : ''
-    return [head, body, foot].filter((line) => line !== '').join('\n')
+    const text = [head, body, foot].filter((line) => line !== '').join('\n')
+    return { id: mail.id, mark, again: mail.status === 'handed', text }
   })
-  return parts.join('\n\n')
 }

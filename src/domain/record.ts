@@ -4,7 +4,7 @@
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-export type EntityKind = 'bead' | 'mail' | 'agent' | 'session' | 'convoy' | 'merge' | 'pool'
+export type EntityKind = 'bead' | 'mail' | 'agent' | 'session' | 'convoy' | 'merge' | 'pool' | 'ask' | 'usage'
 
 /** Free-form registers; `null` clears one. */
 export type Fields = Record<string, Json>

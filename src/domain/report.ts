@@ -12,8 +12,6 @@ export interface ReportPlan {
   fields: Fields
   /** What the event in the feed holds. */
   data: Fields
-  costUsd: number
-  tokens: number
 }
 
 /** A provider that says "come back later than this" has parked the agent; shorter waits are part of working. */
@@ -23,7 +21,7 @@ const LATEST_DATE_MS = 8.64e15
 
 /** What a report means for its session. */
 export function planReport(report: Report, now: string): ReportPlan {
-  const plan: ReportPlan = { fields: {}, data: limitSize(report.data), costUsd: 0, tokens: 0 }
+  const plan: ReportPlan = { fields: {}, data: limitSize(report.data) }
   const at = typeof report.data.at === 'string' ? report.data.at : now
   const enter = (state: ReportedState, reason: string | null = null) => {
     plan.fields = { ...plan.fields, state, state_at: at, reason }
@@ -62,14 +60,6 @@ export function planReport(report: Report, now: string): ReportPlan {
     case 'question.asked':
       enter('waiting', 'question')
       break
-    case 'usage': {
-      plan.costUsd = positive(report.data.cost)
-      const tokens = report.data.tokens
-      if (typeof tokens === 'object' && tokens !== null && !Array.isArray(tokens)) {
-        for (const count of Object.values(tokens)) plan.tokens += positive(count)
-      }
-      break
-    }
   }
   return plan
 }
@@ -93,10 +83,6 @@ export function newestPluginError(lines: string): { at: string; message: string 
 
 function text(value: Json | undefined): string {
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 300) : ''
-}
-
-function positive(value: Json | undefined): number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
 }
 
 /** A plugin may report anything; the feed takes no more than this of it. */

@@ -205,15 +205,6 @@ describe('planReport', () => {
     expect(plan('session.idle', { at: '2024-12-31T00:00:00Z' }).fields.state_at).toBe('2024-12-31T00:00:00Z')
     expect(plan('session.idle').fields.state_at).toBe(now)
   })
-  it('counts money and tokens, and no nonsense', () => {
-    expect(plan('usage', { cost: 0.5, tokens: { input: 10, output: 5, cache: { read: 1 } } })).toMatchObject({
-      costUsd: 0.5,
-      tokens: 15,
-      fields: {},
-    })
-    for (const cost of [-1, Number.NaN, '7', null, Number.POSITIVE_INFINITY])
-      expect(plan('usage', { cost }).costUsd).toBe(0)
-  })
   it('cuts what is too long for the feed, and leaves unknown types without effect', () => {
     const { data, fields } = plan('made.up', { text: 'x'.repeat(10_000), deep: ['y'.repeat(10_000)], n: 1 })
     expect(fields).toEqual({})

@@ -210,7 +210,8 @@ test('what happened is on record: events, cost, the last screen', async () => {
   ]
   expect(types.filter((type) => story.includes(type))).toEqual(story)
   const usage = events.filter((event) => event.type === 'usage')
-  expect(usage).toHaveLength(5)
+  // One account of a turn, not one of each of its answers.
+  expect(usage.map((event) => event.data.messages)).toEqual([5])
 
   const { agent } = await town.json<{ agent: AgentView }>('agent', 'show', 'toast')
   const cost = usage.reduce((sum, event) => sum + Number(event.data.cost), 0)

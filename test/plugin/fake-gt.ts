@@ -18,8 +18,12 @@ export interface FakeGt {
   calls(): Promise<string[]>
   reports(): Promise<Report[]>
   setPrime(text: string): Promise<void>
-  /** Puts mail in the box without ringing. */
-  putMail(text: string): Promise<void>
+  /** Puts a mail in the box without ringing. */
+  putMail(text: string, more?: { id?: string; again?: boolean }): Promise<void>
+  /** What `gt mail check --turn-end` says when there is no mail. */
+  setReminder(text: string): Promise<void>
+  /** What `gt report` says to every batch from now on. */
+  setAnswer(answer: unknown): Promise<void>
   ring(agent: string): Promise<void>
   /** The named subcommand ends with 1 from now on, or works again. */
   fail(subcommand: 'prime' | 'mail' | 'report', failing: boolean): Promise<void>
@@ -31,8 +35,11 @@ echo "$*" >> "$here/calls.log"
 if [ -e "$here/fail-$1" ]; then echo "no luck with $1" >&2; exit 1; fi
 case "$1" in
   prime) cat "$here/prime.txt" ;;
-  mail) mv "$here/mail.txt" "$here/mail.$$" 2>/dev/null && cat "$here/mail.$$" || true ;;
-  report) cat >> "$here/reports.jsonl" ;;
+  mail)
+    if mv "$here/mail.json" "$here/mail.$$" 2>/dev/null; then cat "$here/mail.$$"
+    elif [ -e "$here/reminder.json" ] && [ "$*" != "\${*%--turn-end}" ]; then cat "$here/reminder.json"
+    else echo '{"mails":[]}'; fi ;;
+  report) echo "$GT_AGENT $GT_SESSION" >> "$here/reporters.log"; cat >> "$here/reports.jsonl"; cat "$here/answer.json" 2>/dev/null || true ;;
 esac
 `
 
@@ -52,7 +59,10 @@ export async function makeFakeGt(dir: string): Promise<FakeGt> {
     calls: async () => lines(await textOf(at('calls.log'))),
     reports: async () => lines(await textOf(at('reports.jsonl'))).map((line) => JSON.parse(line) as Report),
     setPrime: (text) => writeFile(at('prime.txt'), text),
-    putMail: (text) => writeFile(at('mail.txt'), text),
+    putMail: (text, { id = 'm-1', again = false } = {}) =>
+      writeFile(at('mail.json'), JSON.stringify({ mails: [{ id, text, mark: text.slice(0, 20), again }] })),
+    setReminder: (reminder) => writeFile(at('reminder.json'), JSON.stringify({ mails: [], reminder })),
+    setAnswer: (answer) => writeFile(at('answer.json'), JSON.stringify(answer)),
     ring: async (agent) => {
       const bell = join(bellDir, agent.replaceAll('/', '_'))
       await writeFile(bell, '', { flag: 'a' })

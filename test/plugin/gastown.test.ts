@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -49,6 +49,7 @@ function fakeClient(options: { refuse?: number; swallow?: number } = {}) {
   const client = {
     session: {
       get: async () => ({ data: {} }),
+      status: async () => ({ data: {} }),
       messages: async () => {
         lookedUp.push(...stored)
         return { data: stored.map((text) => ({ info: { role: 'user' }, parts: [{ type: 'text', text }] })) }
@@ -67,7 +68,7 @@ function fakeClient(options: { refuse?: number; swallow?: number } = {}) {
   const attach = (to: Hooks): void => {
     hooks = to
   }
-  return { client, prompts, lookedUp, attach }
+  return { client, prompts, stored, lookedUp, attach }
 }
 
 async function load(client: unknown, directory = root): Promise<Hooks> {
@@ -122,31 +123,40 @@ describe('mail', () => {
     const hooks = await load(client)
     await gt.putMail('quiet')
     await send(hooks, 'session.idle', {})
-    await vi.waitFor(() => expect(lookedUp).toEqual(['quiet']), 10_000)
+    await vi.waitFor(() => expect(lookedUp).toContain('quiet'), 10_000)
     await hooks.dispose()
     expect(prompts).toEqual(['quiet'])
     expect(await types()).not.toContain('plugin.error')
   }, 15_000)
 
-  test('that never arrived is put down in a file when opencode closes', async () => {
+  test('that never arrived is given back when opencode closes', async () => {
     const { client, prompts } = fakeClient({ swallow: 9 })
     const hooks = await load(client)
-    await gt.putMail('[gt:a2] do not lose me')
+    await gt.putMail('[gt mail m-2 from human] do not lose me', { id: 'm-2' })
     await send(hooks, 'session.idle', {})
     await vi.waitFor(() => expect(prompts).toHaveLength(1), 5_000)
     await hooks.dispose()
-    const [file] = await readdir(join(gt.runDir, 'undelivered-mail'))
-    expect(await readFile(join(gt.runDir, 'undelivered-mail', file ?? ''), 'utf8')).toBe(
-      '[gt:a2] do not lose me\n',
-    )
-    const report = (await gt.reports()).find((each) => each.type === 'plugin.error')
-    expect(report).toMatchObject({ where: 'mail', session: SESSION, text: '[gt:a2] do not lose me' })
+    const reports = await gt.reports()
+    expect(reports.find((each) => each.type === 'plugin.error')).toMatchObject({ where: 'mail' })
+    expect(reports.at(-1)).toMatchObject({ type: 'mail.returned', session: SESSION, mails: ['m-2'] })
+  })
+
+  test('that was handed out before is not shown twice to a conversation that has it', async () => {
+    const { client, prompts, stored } = fakeClient()
+    stored.push('[gt mail m-3 from human] once is enough')
+    const hooks = await load(client)
+    await gt.putMail('[gt mail m-3 from human] once is enough', { id: 'm-3', again: true })
+    await send(hooks, 'session.idle', {})
+    await vi.waitFor(async () => expect(await types()).toContain('mail.seen'), 5_000)
+    expect((await gt.reports()).at(-1)).toMatchObject({ mails: ['m-3'] })
+    expect(prompts).toEqual([])
   })
 
   test('waits for a resumed conversation at once', async () => {
     vi.stubEnv('GT_CONVERSATION', SESSION)
     await gt.putMail('go on')
-    const { client, prompts, attach } = fakeClient()
+    const { client, prompts, stored, attach } = fakeClient()
+    stored.push('Begin')
     attach(await load(client))
     await vi.waitFor(() => expect(prompts).toEqual(['go on']), 5_000)
     await vi.waitFor(async () => expect(await types()).toContain('message.seen'), 5_000)

@@ -15,7 +15,7 @@ import { type FakeGt, makeFakeGt } from './fake-gt.js'
 const run = promisify(execFile)
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 export const OPENCODE = join(REPOSITORY, 'node_modules', '.bin', 'opencode')
-export const PLUGIN = join(REPOSITORY, 'plugin', 'gastown.js')
+export const PLUGIN = join(REPOSITORY, 'dist', 'plugin', 'gastown.js')
 
 /** The real opencode with our plugin, in a throw-away home, with a scripted model and a fake gt. */
 export interface OpencodeLab extends AsyncDisposable {

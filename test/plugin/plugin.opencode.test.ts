@@ -103,18 +103,17 @@ describe('a first turn', () => {
       'session.started',
       'message.seen',
       'session.busy',
-      ...Array.from({ length: 9 }, () => 'usage'),
+      'usage',
       'session.idle',
     ])
     expect(child).not.toBe(session)
     expect(new Set(reports.slice(1).map((report) => report.session))).toEqual(new Set([session]))
-    const usage = reports.filter((report) => report.type === 'usage')
-    expect(usage.filter((report) => report.childSession === child)).toHaveLength(2)
-    expect(usage[0]).toMatchObject({
-      model: 'scripted/m1',
-      tokens: { input: expect.any(Number), cacheRead: 0 },
-    })
-    expect(Number(usage[0]?.cost)).toBeGreaterThan(0)
+    const messages = reports.find((report) => report.type === 'usage')?.messages as Record<string, unknown>[]
+    expect(messages).toHaveLength(9)
+    expect(messages.filter((message) => message.in === child)).toHaveLength(2)
+    expect(messages[0]).toMatchObject({ model: 'scripted/m1', trigger: 'work', done: expect.any(Number) })
+    expect(messages[0]?.tokens).toEqual([expect.any(Number), expect.any(Number), expect.any(Number), 0, 0])
+    expect(Number(messages[0]?.cost)).toBeGreaterThan(0)
   })
 
   test('gives a subagent no prime, and the session of the one who called it', () => {
@@ -126,13 +125,13 @@ describe('a first turn', () => {
 
 describe('mail', () => {
   test('rings an idle session, and comes once', async () => {
-    await lab.gt.putMail('[gt:m1] Mail from human: hello\n')
+    await lab.gt.putMail('[gt:m1] Mail from human: hello\n', { id: 'm-1' })
     await lab.gt.ring('proj/toast')
     await idles(2)
     expect(requestsOf('mail').map((request) => request.lastUserText)).toEqual([
       '[gt:m1] Mail from human: hello',
     ])
-    expect((await reported('message.seen')).at(-1)).toMatchObject({ receipt: 'm1' })
+    expect((await reported('message.seen')).at(-1)).toMatchObject({ receipt: 'm1', mails: ['m-1'] })
     expect(await lab.screen()).toContain('Mail from human: hello')
   })
 
@@ -222,7 +221,7 @@ describe('opencode run', () => {
     })
     expect(code).toBe(0)
     expect(requestsOf('plain').at(-1)?.systemText).not.toContain('PRIME')
-    expect(await readdir(join(lab.root, 'gt'))).toContain('mail.txt')
+    expect(await readdir(join(lab.root, 'gt'))).toContain('mail.json')
     const types = (await lab.gt.reports()).slice(before).map((report) => report.type)
     expect(types).toContain('plugin.error')
     expect(types).toContain('usage')
