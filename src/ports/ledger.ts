@@ -62,7 +62,9 @@ export interface View {
     typed: string,
   ): { kind: 'found'; entity: Entity } | { kind: 'none' } | { kind: 'ambiguous'; ids: string[] }
   comments(id: string): Comment[]
-  /** Oldest first; `after` is a cursor of an earlier event. */
+  /** ISO 8601: events before this moment are not kept any more, whether or not their bytes still lie somewhere. */
+  readonly eventsSince: string
+  /** Oldest first, none from before `eventsSince`; `after` is a cursor of an earlier event. */
   events(query?: { after?: string; type?: string | readonly string[]; limit?: number }): TownEvent[]
   /** Reverse of a set field: entities of `kind` whose set `field` contains `element`. */
   referrers(kind: EntityKind, field: string, element: string): Entity[]

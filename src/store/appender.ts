@@ -175,3 +175,20 @@ export class Appender {
     return join(this.#paths.log, segmentName(clone, number))
   }
 }
+
+/**
+ * Closes a segment of the own chain that has a successor but no seal, as a power cut may leave it: a process that still
+ * has it open must find that nothing counts there any more, before the file is deleted.
+ */
+export function sealSegment(path: string, stamp: Stamp, isDurable: boolean): void {
+  const fd = openSync(path, constants.O_RDWR | constants.O_APPEND)
+  try {
+    const size = fstatSync(fd).size
+    const isTorn = size > 0 && readRange(fd, size - 1, 1)[0] !== NEWLINE
+    const seal = encodeRecord(stamp, 'gt', [{ o: 'seal' }])
+    writeSync(fd, isTorn ? Buffer.concat([Buffer.from([NEWLINE]), seal]) : seal)
+    if (isDurable) fdatasyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { advanceCursor, type ChainCursor, enterSegment } from './chain-cursor.js'
 import type { EntityTable } from './entity-table.js'
 import { applyRecord, type Verdict } from './fold.js'
-import { baseName, type ChainFiles, segmentName } from './layout.js'
+import { type ChainFiles, segmentName } from './layout.js'
 import { decodeRecord, type LogRecord, NEWLINE, salvageLine } from './record-line.js'
 import { LogChanged, readTail } from './segment-bytes.js'
 import type { Stamp } from './stamp.js'
@@ -43,31 +43,45 @@ export function advanceChain(target: ReadTarget, cursor: ChainCursor, files: Cha
 function enterBase(target: ReadTarget, cursor: ChainCursor, files: ChainFiles): number {
   const newest = files.bases.at(-1) ?? 0
   if (newest <= cursor.base) return 0
-  if (cursor.segment === 0) return readBase(target, cursor, newest)
+  if (cursor.segment === 0) return readBase(target, cursor, newest, files.baseFiles.get(newest) ?? [])
   const hasRead = cursor.segment > newest || (cursor.segment === newest && cursor.sealed)
-  if (!hasRead) throw new LogChanged(`a base of ${cursor.clone} covers segments that were not read`)
+  // What was missing in between is in the base.
+  const hasGap = cursor.gaps.some(([from]) => from <= newest)
+  if (!hasRead || hasGap) throw new LogChanged(`a base of ${cursor.clone} covers segments that were not read`)
   cursor.base = newest
   return 0
 }
 
-function readBase(target: ReadTarget, cursor: ChainCursor, number: number): number {
-  const path = join(target.logDirectory, baseName(cursor.clone, number))
-  const bytes = readTail({ path, offset: 0, guard: Buffer.alloc(0) })
+/**
+ * Reads base `number` of a chain of which nothing was read yet.
+ * @param names - its files, the one with the trailer last
+ */
+export function readBase(
+  target: ReadTarget,
+  cursor: ChainCursor,
+  number: number,
+  names: readonly string[],
+): number {
+  let length = 0
   let states = 0
   let announced = -1
-  foldLines(target, cursor, bytes, (record) => {
-    for (const op of record.ops) {
-      const o = opName(op)
-      if (o === 'st') states++
-      if (o === 'base') announced = trailerCount(op)
-    }
-    return true
-  })
+  for (const name of names) {
+    const path = join(target.logDirectory, name)
+    const bytes = readTail({ path, offset: 0, guard: Buffer.alloc(0) })
+    foldLines(target, cursor, bytes, (record) => {
+      for (const op of record.ops) {
+        const o = opName(op)
+        if (o === 'st') states++
+        if (o === 'base') announced = trailerCount(op)
+      }
+    })
+    length += bytes.length
+  }
   if (states !== announced) target.table.damage.badLines++
   enterSegment(cursor, number)
   cursor.base = number
   cursor.sealed = true
-  return bytes.length
+  return length
 }
 
 function opName(op: unknown): unknown {

@@ -43,6 +43,10 @@ export class EntityTable implements FoldTarget {
     this.#now = now
   }
 
+  get nowMs(): number {
+    return this.#now()
+  }
+
   /** Reads without taking the entity into the overlay. */
   peek(id: string): Found | undefined {
     const touched = this.overlay.get(id)

@@ -1,7 +1,7 @@
 import { type ChainCursor, enterSegment, loadCursor, newCursor } from './chain-cursor.js'
 import { type Awaited, advanceChain, readSegment } from './chain-reader.js'
 import { EntityTable } from './entity-table.js'
-import { listLog, type StorePaths } from './layout.js'
+import { type ChainFiles, listLog, type StorePaths } from './layout.js'
 import { LogChanged } from './segment-bytes.js'
 import { Snapshot, SnapshotDamaged } from './snapshot.js'
 import { unstable } from './store-errors.js'
@@ -123,7 +123,7 @@ export class LogState {
   }
 
   #advance(awaited?: Awaited): void {
-    const listing = listLog(this.#paths.log)
+    const listing = this.#list()
     for (const clone of this.#chains.keys()) {
       if (!listing.has(clone)) throw new LogChanged(`all files of ${clone} are gone`)
     }
@@ -132,6 +132,29 @@ export class LogState {
       this.#tailBytes += advanceChain(target, this.cursor(clone), files)
     }
   }
+
+  /**
+   * A directory of many names is not read in one moment: a listing may lack both the segments that a compaction deleted
+   * and the base that it named before. A second one, begun later, has the base.
+   */
+  #list(): Map<string, ChainFiles> {
+    const listing = listLog(this.#paths.log)
+    if (this.#chains.size === 0) return listLog(this.#paths.log)
+    for (const [clone, files] of listing) {
+      if (lacksSegments(files, this.#chains.get(clone))) return listLog(this.#paths.log)
+    }
+    return listing
+  }
+}
+
+/** Whether segments are missing that the cursor does not know as missing. */
+function lacksSegments({ segments, bases }: ChainFiles, cursor: ChainCursor | undefined): boolean {
+  let last = Math.max(bases.at(-1) ?? 0, cursor?.segment ?? 0)
+  for (const number of segments) {
+    if (number > last + 1) return true
+    if (number > last) last = number
+  }
+  return false
 }
 
 function isStale(error: unknown): boolean {

@@ -1,8 +1,19 @@
 import type { Upkeep } from '../ports/upkeep.js'
+import { storePaths } from './layout.js'
 import { type StoreOptions, storeSettings } from './store-options.js'
 
 /** Care of the store in `dir` (the `.beads` directory itself); each part loads when it is asked for. */
 export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
-  storeSettings(options)
-  return { dir }
+  const context = { paths: storePaths(dir), settings: storeSettings(options), options }
+  return {
+    dir,
+    async due() {
+      const { workDue } = await import('./compact/due.js')
+      return workDue(context)
+    },
+    async compact({ dryRun = false } = {}) {
+      const { compactStore } = await import('./compact/compact-store.js')
+      return compactStore(context, dryRun)
+    },
+  }
 }

@@ -5,6 +5,8 @@ import { crc32 } from '../system/crc32.js'
 import { saveCursor } from './chain-cursor.js'
 import { type EntityState, fieldValue, isVisible, setElements } from './entity-state.js'
 import type { EntityTable } from './entity-table.js'
+import { eventsKeptFrom } from './event-age.js'
+import type { StoredEvent } from './fold.js'
 import type { LogState } from './log-state.js'
 import { packState } from './packed-state.js'
 import { groupOf, shownForm } from './shown-ids.js'
@@ -74,8 +76,13 @@ export function encodeSnapshot(log: LogState): Buffer | undefined {
     ...columns.sections(),
     meta: Buffer.from(JSON.stringify(meta)),
     birth: Buffer.from(sources.map(({ birth }) => birth).join(''), 'latin1'),
-    events: Buffer.from(JSON.stringify(table.events)),
+    events: Buffer.from(JSON.stringify(keptEvents(table))),
   })
+}
+
+function keptEvents(table: EntityTable): StoredEvent[] {
+  const from = eventsKeptFrom(table.nowMs, table.greatest)
+  return table.events.filter(({ mark }) => mark >= from)
 }
 
 function inOrderOfBirth(table: EntityTable): Source[] {

@@ -7,6 +7,8 @@ export interface StoreOptions {
   random?: Random
   /** A segment longer than this is sealed. Default 256 KiB. */
   segmentLimitBytes?: number
+  /** A base longer than this is cut into several files. Default 16 MiB. */
+  baseLimitBytes?: number
   /** `os`: leave flushing to the kernel; a power cut may then lose what was acknowledged. Default `full`. */
   sync?: 'full' | 'os'
   /** Called before and after every step of writing; a test may kill its process there. */
@@ -19,12 +21,15 @@ export interface StoreSettings {
   now: () => number
   random: Random
   segmentLimitBytes: number
+  baseLimitBytes: number
   isDurable: boolean
   onStep: (step: string) => void
   env: Readonly<Record<string, string | undefined>>
 }
 
 const SEGMENT_LIMIT_BYTES = 256 * 1024
+/** Hosts of git repositories complain about files beyond 50 MB. */
+const BASE_LIMIT_BYTES = 16 * 1024 * 1024
 
 export function storeSettings(options: StoreOptions): StoreSettings {
   const { clock = { now: Date.now } } = options
@@ -32,6 +37,7 @@ export function storeSettings(options: StoreOptions): StoreSettings {
     now: () => clock.now(),
     random: options.random ?? systemRandom,
     segmentLimitBytes: options.segmentLimitBytes ?? SEGMENT_LIMIT_BYTES,
+    baseLimitBytes: options.baseLimitBytes ?? BASE_LIMIT_BYTES,
     isDurable: (options.sync ?? 'full') === 'full',
     onStep: options.onStep ?? (() => {}),
     env: options.env ?? process.env,

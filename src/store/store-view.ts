@@ -4,6 +4,7 @@ import { blobText } from './blob-store.js'
 import { entityFromState, withTexts } from './entity-from-state.js'
 import { isVisible } from './entity-state.js'
 import type { EntityTable, Found } from './entity-table.js'
+import { eventsShownFrom } from './event-age.js'
 import type { StoredEvent } from './fold.js'
 import type { LogState } from './log-state.js'
 import { matchingStates, shownLengthOf } from './resolve-id.js'
@@ -62,12 +63,17 @@ export class StoreView implements View {
     })
   }
 
+  get eventsSince(): string {
+    return this.#log.query((table) => eventsShownFrom(table.nowMs, table.greatest))
+  }
+
   /** Without `after`, `limit` keeps the newest; with it, the next ones after the cursor. Oldest first either way. */
   events(query: { after?: string; type?: string | readonly string[]; limit?: number } = {}): TownEvent[] {
     const { after, limit = Number.POSITIVE_INFINITY } = query
     const types = typeof query.type === 'string' ? [query.type] : query.type
     const wanted = this.#log.query((table) => {
-      const start = after === undefined ? 0 : firstAfter(table.events, after)
+      const oldest = firstAfter(table.events, eventsShownFrom(table.nowMs, table.greatest))
+      const start = after === undefined ? oldest : Math.max(oldest, firstAfter(table.events, after))
       const rest = table.events.slice(start)
       return types === undefined ? rest : rest.filter((event) => types.includes(event.type))
     })

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CloneIdentity } from './clone-identity.js'
-import { baseName, type ChainFiles, listLog, type StorePaths, segmentName } from './layout.js'
+import { listLog, noFiles, type StorePaths, segmentName } from './layout.js'
 import { NEWLINE } from './record-line.js'
 import { isMissing, readTail } from './segment-bytes.js'
 import { isStamp, stampMs } from './stamp.js'
@@ -40,9 +40,9 @@ export function readHistoryNote(paths: StorePaths): HistoryNote {
 export function ownFiles(paths: StorePaths, identity: CloneIdentity): string[] {
   const listing = listLog(paths.log)
   return [identity.clone, ...identity.formerly].flatMap((clone) => {
-    const files: ChainFiles = listing.get(clone) ?? { segments: [], bases: [] }
+    const files = listing.get(clone) ?? noFiles()
     return [
-      ...files.bases.map((number) => baseName(clone, number)),
+      ...files.bases.flatMap((number) => files.baseFiles.get(number) ?? []),
       ...files.segments.map((number) => segmentName(clone, number)),
     ]
   })

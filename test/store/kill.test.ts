@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { dumpStore } from './support/dump.js'
+import { ackCount, expectPromisesKept, expectSnapshotEqualsLog, readAcks } from './support/promises.js'
 import { Seeded } from './support/seeded.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 import { bundleWorker, startWorker, type WorkerScript } from './support/workers.js'
@@ -55,6 +55,7 @@ describe('200 processes killed while writing', () => {
     }
     expectSnapshotEqualsLog(store)
     expectPromisesKept(store, readAcks(acks))
+    expectBusy(store, readAcks(acks))
   })
 })
 
@@ -99,53 +100,12 @@ function soon(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-function ackCount(path: string): number {
-  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
-}
-
-function readAcks(folder: string): Ack[] {
-  return readdirSync(folder).flatMap((name) => {
-    const lines = readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1)
-    return lines.map((line) => JSON.parse(line) as Ack)
-  })
-}
-
-function expectSnapshotEqualsLog(store: TempStore): void {
-  expect(dumpStore(store.dir, 'with snapshot')).toEqual(dumpStore(store.dir, 'log only'))
-}
-
-function expectPromisesKept(store: TempStore, acks: readonly Ack[]): void {
-  const view = store.open().read()
-  const sent = new Map<unknown, number>()
-  for (const { data } of view.events({ type: 'mail.sent' })) sent.set(data.id, (sent.get(data.id) ?? 0) + 1)
-  expect(
-    [...sent.values()].filter((count) => count !== 1),
-    'mails sent twice',
-  ).toEqual([])
-  expect(view.count({ kind: 'mail' }), 'a mail and its event come together').toBe(sent.size)
-
-  const claims = new Map<string, string>()
-  for (const { data, by } of view.events({ type: 'claimed' })) {
-    const claim = `${data.bead} ${data.gen}`
-    expect(claims.has(claim), `two winners of ${claim}`).toBe(false)
-    claims.set(claim, by)
-  }
-  let mails = 0
-  for (const ack of acks) {
-    if (ack.kind === 'mail') {
-      mails++
-      expect(sent.has(ack.id), `acknowledged mail ${ack.id}`).toBe(true)
-      expect(view.get(ack.id)?.kind).toBe('mail')
-    } else
-      expect(
-        ack.by.startsWith(`${claims.get(`${ack.id} ${ack.gen}`)}-`),
-        `claim of ${ack.id} ${ack.gen}`,
-      ).toBe(true)
-  }
-  expect(mails).toBeGreaterThan(200)
-  expect(view.damage.tornLines).toBeGreaterThan(15)
+function expectBusy(store: TempStore, acks: readonly Ack[]): void {
+  expect(acks.filter(({ kind }) => kind === 'mail').length).toBeGreaterThan(200)
+  const { damage } = store.open().read()
+  expect(damage.tornLines).toBeGreaterThan(15)
   console.log(
-    `${acks.length} acknowledged, ${view.damage.tornLines} torn lines, ${readdirSync(store.log).length} segments`,
+    `${acks.length} acknowledged, ${damage.tornLines} torn lines, ${readdirSync(store.log).length} segments`,
   )
 }
 

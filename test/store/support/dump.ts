@@ -8,7 +8,7 @@ export interface Dump {
   entities: Record<string, unknown>
   shown: Record<string, string>
   events: unknown
-  damage?: unknown
+  damage?: { tornLines?: number; badLines: number; unknownOps: number }
 }
 
 /** All that a table holds, in one form whatever way it got there. */

@@ -41,7 +41,7 @@ function injectTorn(): void {
     { o: 'ev', type: 'torn', data: { text: 'x'.repeat(Math.floor(Math.random() * 300)) } },
   ])
   const names = readdirSync(join(order.dir, 'log')).sort()
-  const newest = names.at(-1)
+  const newest = names.findLast((name) => /-\d{6}\.jsonl$/.test(name))
   if (newest === undefined) return
   appendFileSync(
     join(order.dir, 'log', newest),

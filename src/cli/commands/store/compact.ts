@@ -1,0 +1,24 @@
+import { defineCommand } from '../../command.js'
+
+export default defineCommand({
+  name: 'store compact',
+  group: 'town',
+  summary: 'fold what was written so far into one line for each bead, mail and agent (happens by itself)',
+  about:
+    'Overwritten values and events older than 14 days go; everything that counts stays, and the history in .beads/.git keeps what was there before. Safe while agents work. gt does it by itself after 64 full files of the log, else once a day.',
+  options: [
+    { flags: '--dry-run', about: 'only say what it would do' },
+    { flags: '--due', about: 'only what is due by now (what gt starts by itself)' },
+  ],
+  examples: ['gt store compact --dry-run', 'gt store compact'],
+  async run(context, _args, options) {
+    const { compactStore } = await import('../../../app/compact-store.js')
+    const { compactionText } = await import('../../store-text.js')
+    const dryRun = options.dryRun === true
+    const done = await compactStore(await context.town(), { dryRun, onlyDue: options.due === true })
+    return {
+      data: { dry_run: dryRun, compaction: done.compaction ?? null },
+      text: compactionText(done, dryRun),
+    }
+  },
+})

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { TimeoutError } from '../../domain/errors.js'
+import type { Compaction } from '../../ports/upkeep.js'
+import { withFileLock } from '../../system/file-lock.js'
+import { ownIdentity } from '../clone-identity.js'
+import { FORMAT, type StorePaths } from '../layout.js'
+import { openLedger } from '../open-ledger.js'
+import { newerFormat, writeError } from '../store-errors.js'
+import type { StoreOptions, StoreSettings } from '../store-options.js'
+import { compactChain, compactionRuns } from './compact-chain.js'
+
+export interface UpkeepContext {
+  paths: StorePaths
+  settings: StoreSettings
+  options: StoreOptions
+}
+
+/**
+ * Compacts the own chain. The lock only saves double work: two at once would each leave a whole base.
+ */
+export async function compactStore(context: UpkeepContext, dryRun: boolean): Promise<Compaction> {
+  return withCompactionLock(context, async () => {
+    const clone = ownClone(context)
+    // New processes then start behind what is about to be deleted, and need not fold the base.
+    if (!dryRun) refreshSnapshot(context)
+    // One moment for all of it: what is too far ahead of the clock must not change between writing and proving.
+    const nowMs = context.settings.now()
+    try {
+      return compactChain({ ...context, settings: { ...context.settings, now: () => nowMs }, clone }, dryRun)
+    } catch (error) {
+      throw writeError(context.paths.root, error)
+    }
+  })
+}
+
+/** @throws ConfigError code `store-format` */
+export function ownClone({ paths, settings }: UpkeepContext): string {
+  const identity = ownIdentity(paths, settings)
+  if (identity.format > FORMAT) throw newerFormat(paths.root, identity.format)
+  return identity.clone
+}
+
+export function refreshSnapshot({ paths, options }: UpkeepContext): void {
+  const ledger = openLedger(paths.root, options)
+  try {
+    ledger.compactCache(true)
+  } finally {
+    ledger.close()
+  }
+}
+
+/** @throws ConflictError code `compaction-runs` */
+export async function withCompactionLock<T>({ paths }: UpkeepContext, work: () => Promise<T>): Promise<T> {
+  let hasEntered = false
+  try {
+    return await withFileLock(join(paths.local, 'compact.lock'), { timeoutMs: 0 }, () => {
+      hasEntered = true
+      return work()
+    })
+  } catch (error) {
+    if (hasEntered || !(error instanceof TimeoutError)) throw error
+    const { holder } = error.details as { holder?: { pid: number } }
+    throw compactionRuns(`process ${holder?.pid ?? 'unknown'}`)
+  }
+}

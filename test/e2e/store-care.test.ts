@@ -1,0 +1,90 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { segmentName } from '../../src/store/layout.js'
+import { writeChain } from '../store/support/chain-files.js'
+import { type TestTown, testTown, until } from '../support/test-town.js'
+
+function time(second: number): string {
+  return new Date(Date.parse('2026-11-01T09:00:00.000Z') + second * 1000).toISOString()
+}
+
+function log(town: TestTown): string {
+  return join(town.root, '.beads', 'log')
+}
+
+function cloneOf(town: TestTown): string {
+  return JSON.parse(readFileSync(join(town.root, '.beads/local/clone'), 'utf8')).clone
+}
+
+/** Closed files as a busy day leaves them; number 1 is the town's own, so these come behind it. */
+function fill(town: TestTown, count: number): void {
+  const clone = cloneOf(town)
+  const present = readdirSync(log(town)).filter((name) => name.startsWith(clone)).length
+  if (present > 0) writeChain(log(town), clone, present, [[time(0), { o: 'seal' }]])
+  for (let i = 0; i < count; i++) {
+    writeChain(log(town), clone, present + 1 + i, [
+      [time(i), { o: 'new', id: `issue-${i}`, k: 'bead', f: { title: `title ${i}`, status: 'open' } }],
+      [time(i), { o: 'set', id: `issue-${i}`, f: { title: `title ${i}!` } }],
+      [time(i), { o: 'seal' }],
+    ])
+  }
+}
+
+describe('gt store compact', () => {
+  it('folds closed files, says the sizes, and changes no answer', async () => {
+    await using town = await testTown()
+    fill(town, 5)
+    await town.ok('bead', 'create', '--id', 'last', 'still being written')
+    const before = await town.json('bead', 'list')
+    const names = readdirSync(log(town)).sort()
+    expect(await town.ok('store', 'compact', '--dry-run')).toMatch(
+      /^would fold 5 full files into 5 entities: 6 files, [\d.]+ kB -> 2 files, [\d.]+ kB$/m,
+    )
+    expect(readdirSync(log(town)).sort()).toEqual(names)
+    const done = await town.json<{ compaction: Record<string, unknown> }>('store', 'compact')
+    expect(done).toMatchObject({ dry_run: false, compaction: { segments: 5, after: { files: 2 } } })
+    expect(await town.json('bead', 'list')).toEqual(before)
+    rmSync(join(town.root, '.beads/cache'), { recursive: true })
+    expect(await town.json('bead', 'list')).toEqual(before)
+    expect(await town.ok('store', 'compact')).toMatch(/^nothing to compact: 2 files/)
+    expect(await town.ok('store', 'compact', '--due')).toBe('nothing is due\n')
+    await town.ok('store', 'commit')
+    const committed = town.git(town.root, '--git-dir=.beads/.git', 'ls-tree', '-r', '--name-only', 'HEAD')
+    expect(committed.split('\n')).toEqual(
+      readdirSync(log(town))
+        .map((name) => `log/${name}`)
+        .sort(),
+    )
+  })
+
+  it('happens by itself, in the background of a command, when there are 64 closed files', async () => {
+    await using town = await testTown()
+    fill(town, 65)
+    rmSync(join(town.root, 'run/due'), { recursive: true, force: true })
+    await town.ok('bead', 'create', '--id', 'last', 'starts it')
+    await until('the compaction', () =>
+      readdirSync(log(town)).some((name) => name.includes('.base')) &&
+      !existsSync(join(log(town), segmentName(cloneOf(town), 3)))
+        ? true
+        : undefined,
+    )
+    expect((await town.json<{ beads: unknown[] }>('bead', 'list')).beads).toHaveLength(66)
+  })
+})
+
+describe('gt events --since', () => {
+  it('shows later ones only, and says what is not kept', async () => {
+    await using town = await testTown()
+    await town.ok('bead', 'create', '--id', 'x', 'a bead')
+    await town.ok('bead', 'close', 'x')
+    const all = await town.json<{ events: unknown[]; kept_since: string }>('events', '--since', '1h')
+    expect(all.events).toHaveLength(1)
+    const future = await town.gt('events', '--since', '2999-01-01')
+    expect(future).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(future.stdout).toContain('nothing happened since 2999-01-01T00:00:00.000Z')
+    const old = await town.gt('events', '--since', '30d')
+    expect(old.stderr).toContain(`events from before ${all.kept_since.slice(0, 10)}`)
+    expect(await town.gt('events', '--since', 'yesterday')).toMatchObject({ exitCode: 2, stdout: '' })
+  })
+})
