@@ -18,6 +18,28 @@ export type Op =
   | { o: 'say'; id: string; x: string }
   | { o: 'ev'; type: string; data: Fields }
   | { o: 'gone'; id: string }
+  | PastOp
+
+/**
+ * What another tracker says of an entity, dated as it says: each part counts unless something later is here, so joining it
+ * twice, late or on two machines is the same as once. It is never void: where status or assignee of something that is here
+ * shall change, a `move` goes with it.
+ */
+export interface PastOp {
+  o: 'past'
+  id: string
+  k: EntityKind
+  /** Since when the values hold: ISO 8601, UTC, with ms. */
+  at: string
+  /** Only for an entity that is new here; then `first` may hold its status and assignee. */
+  born?: { at: string; by: string }
+  first?: Fields
+  f: Fields
+  add?: Record<string, string[]>
+  del?: Record<string, string[]>
+  say?: Comment[]
+  gone?: boolean
+}
 
 export interface Entity {
   /** The key: what the log holds. */
@@ -39,6 +61,8 @@ export interface Entity {
 }
 
 export interface Comment {
+  /** Names it, the same on every machine. */
+  id: string
   at: string
   by: string
   text: string

@@ -46,6 +46,14 @@ export interface EntityQuery {
   assignee?: string
 }
 
+/** ISO 8601, UTC. Cleared fields and removed elements have a time, too. */
+export interface EntityTimes {
+  fields: Readonly<Record<string, string>>
+  /** By field, then element. */
+  sets: Readonly<Record<string, Readonly<Record<string, string>>>>
+  goneAt?: string
+}
+
 /** An immutable-looking moment of the store. Valid until the next `read` or `transact` of its ledger. */
 export interface View {
   get(id: string): Entity | undefined
@@ -70,6 +78,10 @@ export interface View {
   referrers(kind: EntityKind, field: string, element: string): Entity[]
   /** Damage met while reading: shown by `gt status`, never silent. */
   readonly damage: { tornLines: number; badLines: number; unknownOps: number }
+  /** Those that were deleted, as they were last; in order of creation. */
+  tombstones(kind: EntityKind): Entity[]
+  /** When each part of an entity got its present state; also of a deleted one. */
+  times(id: string): EntityTimes | undefined
   /** How far a key of `prefix` made from random characters must be shown so that it is unambiguous now (>= 5). */
   shownLength(key: string): number
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Fields, Op } from '../domain/record.js'
+import type { Fields, Json } from '../domain/record.js'
 import { syncDirectory, writeAtomically } from '../system/atomic-write.js'
 import { blobRef } from './read-op.js'
 import type { BlobRef, LogOp } from './record-line.js'
@@ -18,7 +18,7 @@ export interface BlobWriter {
 }
 
 /** Moves long strings into blobs, durable before this returns, and leaves references in their place. */
-export function writeBlobs(writer: BlobWriter, ops: readonly Op[]): LogOp[] {
+export function writeBlobs(writer: BlobWriter, ops: readonly LogOp[]): LogOp[] {
   return ops.map((op) => {
     switch (op.o) {
       case 'new':
@@ -28,7 +28,9 @@ export function writeBlobs(writer: BlobWriter, ops: readonly Op[]): LogOp[] {
       case 'ev':
         return { ...op, data: withBlobs(writer, op.data) }
       case 'say':
-        return isLong(op.x) ? { ...op, x: writeBlob(writer, op.x) } : op
+        return typeof op.x === 'string' && isLong(op.x) ? { ...op, x: writeBlob(writer, op.x) } : op
+      case 'st':
+        return stateWithBlobs(writer, op)
       default:
         return op
     }
@@ -43,6 +45,17 @@ function withBlobs(writer: BlobWriter, fields: Fields): Fields {
     replaced[field] = { ...writeBlob(writer, value) }
   }
   return replaced ?? fields
+}
+
+function stateWithBlobs(writer: BlobWriter, op: Extract<LogOp, { o: 'st' }>): LogOp {
+  const reg = Object.entries(op.reg).map(([field, [place, value]]): [string, [number, Json]] => {
+    const isBlob = typeof value === 'string' && isLong(value)
+    return [field, [place, isBlob ? { ...writeBlob(writer, value) } : value]]
+  })
+  const say = op.say.map(([mark, by, text]): (typeof op.say)[number] => {
+    return [mark, by, typeof text === 'string' && isLong(text) ? writeBlob(writer, text) : text]
+  })
+  return { ...op, reg: Object.fromEntries(reg), say }
 }
 
 function isLong(text: string): boolean {

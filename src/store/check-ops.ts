@@ -1,5 +1,5 @@
 import { BugError, ConflictError } from '../domain/errors.js'
-import type { Fields, Json, Op } from '../domain/record.js'
+import type { Fields, Json, Op, PastOp } from '../domain/record.js'
 import { type EntityState, isAlwaysGuarded, own } from './entity-state.js'
 import type { EntityTable } from './entity-table.js'
 import { blobRef, readOp } from './read-op.js'
@@ -14,6 +14,10 @@ import type { Stamp } from './stamp.js'
 export function checkOps(table: EntityTable, ops: readonly Op[]): void {
   const generations = new Map<string, number>()
   for (const op of ops) {
+    if (op.o === 'past') {
+      generations.set(op.id, Math.max(checkPast(table, op), generations.get(op.id) ?? 0))
+      continue
+    }
     if (readOp(op) === undefined) throw bug('bad-op', `malformed op ${JSON.stringify(op).slice(0, 200)}`)
     if (op.o === 'ev') {
       refuseReserved(op.data)
@@ -32,6 +36,17 @@ export function checkOps(table: EntityTable, ops: readonly Op[]): void {
     if (op.o === 'new' || op.o === 'set' || op.o === 'move') refuseReserved(op.f)
     if (op.o === 'set') refuseGuarded(op.id, op.f)
   }
+}
+
+/** @returns the generation that the entity has then */
+function checkPast(table: EntityTable, op: PastOp): number {
+  const known = table.find(op.id)
+  if (known?.k !== undefined && known.k !== op.k) throw idUsed(op.id)
+  if (known?.k === undefined && op.born === undefined)
+    throw bug('unknown-entity', `op past names ${op.id}, which does not exist`)
+  refuseReserved(op.f)
+  refuseGuarded(op.id, op.f)
+  return Math.max(1, currentGeneration(known))
 }
 
 /** 0: never created. An entity that is gone still has its generation: its id is not given twice. */
@@ -80,7 +95,7 @@ export function floorStamp(table: EntityTable, ops: readonly Op[]): Stamp {
     if (stamp !== undefined && stamp > floor) floor = stamp
   }
   for (const op of ops) {
-    if (op.o === 'ev') continue
+    if (op.o === 'ev' || op.o === 'past') continue
     const state = table.find(op.id)
     if (state === undefined) continue
     if (op.o === 'set' || op.o === 'move') {

@@ -1,6 +1,7 @@
 import type { Entity, Fields, Json } from '../domain/record.js'
+import type { EntityTimes } from '../ports/ledger.js'
 import { readBlob } from './blob-store.js'
-import { fieldNames, fieldValue, put, setElements } from './entity-state.js'
+import { type EntityState, fieldNames, fieldValue, own, put, setElements } from './entity-state.js'
 import type { ReadableState } from './packed-state.js'
 import { blobRef } from './read-op.js'
 import { stampTime } from './stamp.js'
@@ -30,6 +31,27 @@ export function entityFromState(state: ReadableState, shownId: string, blobDirec
     createdBy,
     updatedAt: stampTime(state.last),
   }
+}
+
+export function timesOf(state: EntityState): EntityTimes {
+  const fields: Record<string, string> = {}
+  for (const name of fieldNames(state)) {
+    const plain = own(state.reg, name)?.[0] ?? ''
+    const guarded = own(state.grd, name)?.[1] ?? ''
+    put(fields, name, stampTime(later(plain, guarded)))
+  }
+  const sets: Record<string, Record<string, string>> = {}
+  for (const [name, elements] of Object.entries(state.set)) {
+    const times: Record<string, string> = {}
+    for (const [element, [stamp]] of Object.entries(elements)) put(times, element, stampTime(stamp))
+    put(sets, name, times)
+  }
+  return { fields, sets, ...(state.gone === undefined ? {} : { goneAt: stampTime(state.gone) }) }
+}
+
+function later(a: string, b: string): string {
+  if (a < b) return b
+  return a
 }
 
 /** Values of an event or entity, long texts fetched from their blobs when somebody looks at them. */

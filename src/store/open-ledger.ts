@@ -9,6 +9,7 @@ import { checkOps, floorStamp } from './check-ops.js'
 import { type CloneIdentity, ownIdentity, readIdentity } from './clone-identity.js'
 import { FORMAT, type StorePaths, storePaths } from './layout.js'
 import { LogState } from './log-state.js'
+import { pastState } from './past-state.js'
 import type { LogOp } from './record-line.js'
 import { errorCode } from './segment-bytes.js'
 import { writeSnapshot } from './snapshot-writer.js'
@@ -104,9 +105,12 @@ class FileLedger implements StoreLedger {
 
   #append(by: string, ops: readonly Op[]) {
     const { clone } = this.#writableIdentity()
-    const floor = this.#log.query((table) => {
+    const { floor, written } = this.#log.query((table) => {
       checkOps(table, ops)
-      return floorStamp(table, ops)
+      return {
+        floor: floorStamp(table, ops),
+        written: ops.map((op) => (op.o === 'past' ? pastState(table, op) : op)),
+      }
     })
     const stamp = this.#nextStamp(clone, floor)
     return this.#appender.append({
@@ -114,7 +118,7 @@ class FileLedger implements StoreLedger {
       by,
       stamp,
       nextStamp: () => this.#nextStamp(clone, ''),
-      ops: this.#withBlobs(ops),
+      ops: this.#withBlobs(written),
     })
   }
 
@@ -140,7 +144,7 @@ class FileLedger implements StoreLedger {
     })
   }
 
-  #withBlobs(ops: readonly Op[]): LogOp[] {
+  #withBlobs(ops: readonly LogOp[]): LogOp[] {
     const writer: BlobWriter = {
       directory: this.#paths.blob,
       unique: () => this.#random(10),

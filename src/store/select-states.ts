@@ -51,6 +51,17 @@ export function selectReferrers(
   })
 }
 
+/** Deleted ones. They are rare, and nobody waits for this: no column of the snapshot serves it. */
+export function selectGone(table: EntityTable, kind: EntityKind): Found[] {
+  const found: Found[] = []
+  const kinds = table.snapshot?.column8('kind')
+  for (let row = kinds?.indexOf(0) ?? -1; row >= 0; row = kinds?.indexOf(0, row + 1) ?? -1) {
+    const one = table.shadowed[row] === 1 ? undefined : table.foundInSnapshot(row)
+    if (one?.state.k === kind && one.state.gone !== undefined) found.push(one)
+  }
+  return withOverlay(table, found, (state) => state.k === kind && state.gone !== undefined)
+}
+
 /**
  * Visits the snapshot's entities that match and were not touched since. `indexOf` of a typed array hops over the rest
  * at native speed, so it runs over the column that leaves the fewest.

@@ -1,14 +1,15 @@
 import type { Comment, Entity, EntityKind, TownEvent } from '../domain/record.js'
-import type { EntityQuery, View } from '../ports/ledger.js'
+import type { EntityQuery, EntityTimes, View } from '../ports/ledger.js'
 import { blobText } from './blob-store.js'
-import { entityFromState, withTexts } from './entity-from-state.js'
+import { entityFromState, timesOf, withTexts } from './entity-from-state.js'
 import { isVisible } from './entity-state.js'
 import type { EntityTable, Found } from './entity-table.js'
 import { eventsShownFrom } from './event-age.js'
 import type { StoredEvent } from './fold.js'
 import type { LogState } from './log-state.js'
+import { unpackState } from './packed-state.js'
 import { matchingStates, shownLengthOf } from './resolve-id.js'
-import { countStates, selectReferrers, selectStates } from './select-states.js'
+import { countStates, selectGone, selectReferrers, selectStates } from './select-states.js'
 import type { Damage } from './snapshot-format.js'
 
 /** Questions to the folded state. Each may find the cache damaged and is then asked again on a fresh fold. */
@@ -54,8 +55,9 @@ export class StoreView implements View {
   comments(id: string): Comment[] {
     return this.#log.query((table) => {
       const state = table.peek(id)?.state
-      if (state === undefined || !isVisible(state)) return []
+      if (state?.k === undefined) return []
       return state.say.map(([mark, by, text]) => ({
+        id: mark,
         at: mark.slice(0, 24),
         by,
         text: blobText(this.#blobs, text),
@@ -80,6 +82,18 @@ export class StoreView implements View {
     const kept =
       after === undefined ? wanted.slice(Math.max(0, wanted.length - limit)) : wanted.slice(0, limit)
     return kept.map((event) => this.#event(event))
+  }
+
+  tombstones(kind: EntityKind): Entity[] {
+    return this.#entities((table) => selectGone(table, kind))
+  }
+
+  times(id: string): EntityTimes | undefined {
+    return this.#log.query((table) => {
+      const state = table.peek(id)?.state
+      if (state?.k === undefined) return undefined
+      return timesOf('t' in state ? unpackState(state) : state)
+    })
   }
 
   shownLength(key: string): number {

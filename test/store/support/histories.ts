@@ -1,8 +1,9 @@
-import type { Op } from '../../../src/domain/record.js'
+import type { Op, PastOp } from '../../../src/domain/record.js'
 import { floorStamp } from '../../../src/store/check-ops.js'
 import { EntityTable } from '../../../src/store/entity-table.js'
 import { applyRecord, type Verdict } from '../../../src/store/fold.js'
 import { packState } from '../../../src/store/packed-state.js'
+import { pastState } from '../../../src/store/past-state.js'
 import type { LogOp, LogRecord } from '../../../src/store/record-line.js'
 import { nextStamp } from '../../../src/store/stamp.js'
 import type { Seeded } from './seeded.js'
@@ -62,11 +63,20 @@ function receive(clone: Clone, from: Clone, random: Seeded): void {
 }
 
 function write(clone: Clone, random: Seeded, now: number): void {
-  const ops = Array.from({ length: 1 + random.below(3) }, () => randomOp(clone.table, random))
+  const ops = Array.from(
+    { length: 1 + random.below(3) },
+    (): LogOp =>
+      random.chance(0.1)
+        ? pastState(clone.table, randomPast(clone.table, random, now))
+        : randomOp(clone.table, random),
+  )
   const stamp = nextStamp({
     nowMs: now + clone.skewMs,
     greatest: clone.table.greatest,
-    floor: floorStamp(clone.table, ops),
+    floor: floorStamp(
+      clone.table,
+      ops.filter((op): op is Exclude<Op, PastOp> => op.o !== 'st'),
+    ),
     clone: clone.clone,
     random: random.text(6),
   })
@@ -75,7 +85,7 @@ function write(clone: Clone, random: Seeded, now: number): void {
   applyRecord(clone.table, clone.clone, record)
 }
 
-function randomOp(table: EntityTable, random: Seeded): Op {
+function randomOp(table: EntityTable, random: Seeded): Exclude<Op, PastOp> {
   const id = random.pick(IDS)
   const generation = table.peek(id)?.state.gen ?? 0
   switch (random.below(9)) {
@@ -105,6 +115,23 @@ function randomOp(table: EntityTable, random: Seeded): Op {
       return random.chance(0.1) ? { o: 'gone', id } : { o: 'set', id, f: { notes: random.text(2) } }
     default:
       return { o: 'ev', type: 'test', data: { n: random.text(4) } }
+  }
+}
+
+/** What an import of another tracker's file writes, dated up to a minute ago. */
+function randomPast(table: EntityTable, random: Seeded, now: number): PastOp {
+  const id = random.pick(IDS)
+  const at = new Date(now - random.below(60_000)).toISOString()
+  const isNew = table.peek(id)?.state.k === undefined
+  return {
+    o: 'past',
+    id,
+    k: 'bead',
+    at,
+    ...(isNew ? { born: { at, by: random.text(2) }, first: { status: random.pick(STATUSES) } } : {}),
+    f: named(random.pick(FIELDS), random.chance(0.2) ? null : random.text(1)),
+    add: { labels: [random.pick(LABELS)] },
+    ...(random.chance(0.05) ? { gone: true } : {}),
   }
 }
 

@@ -1,0 +1,93 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { testTown } from '../support/test-town.js'
+
+const line = (id: string, more: object = {}) =>
+  JSON.stringify({
+    id,
+    title: `title of ${id}`,
+    status: 'open',
+    priority: 2,
+    issue_type: 'task',
+    created_at: '2025-11-20T18:52:33.123456-08:00',
+    updated_at: '2025-11-21T18:52:33.123456-08:00',
+    ...more,
+  })
+
+const many = (count: number) => Array.from({ length: count }, (_, i) => line(`bd-${i}`)).join('\n')
+
+describe('gt import and gt export', () => {
+  it('take beads of bd in and write them out again as they were', async () => {
+    await using town = await testTown()
+    const file = join(town.dir, 'issues.jsonl')
+    const lines = [
+      line('bd-a1b2', { labels: ['x'], future: { deep: [1, null] } }),
+      line('bd-a1b2.3', {
+        dependencies: [{ issue_id: 'bd-a1b2.3', depends_on_id: 'bd-a1b2', type: 'blocks' }],
+      }),
+      line('bd-dead', { status: 'tombstone', deleted_at: '2025-12-01T00:00:00Z', deleted_by: 'steve' }),
+      line('bd-msg', { issue_type: 'message', sender: 'mayor/', assignee: 'steve' }),
+    ]
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    expect(await town.json('import', file, '--dry-run')).toMatchObject({
+      dry_run: true,
+      created: { length: 4 },
+    })
+    expect(await town.json('bead', 'list')).toEqual({ beads: [] })
+    expect(await town.ok('import', file)).toContain('4 created, 0 updated, 0 unchanged')
+    const again = await town.gtIn(town.root, { input: lines.join('\n') }, 'import', '-')
+    expect(again.stdout).toContain('0 created, 0 updated, 4 unchanged')
+    const listed = await town.json<{ beads: { id: string; blocked: boolean; updated_at: string }[] }>(
+      'bead',
+      'list',
+    )
+    expect(listed.beads.map(({ id, blocked }) => [id, blocked])).toEqual([
+      ['bd-a1b2', false],
+      ['bd-a1b2.3', true],
+    ])
+    expect(listed.beads[0]?.updated_at).toBe('2025-11-22T02:52:33.123Z')
+    await town.ok('export', 'out.jsonl')
+    const out = readFileSync(join(town.root, 'out.jsonl'), 'utf8').trim().split('\n')
+    expect(out.map((text) => JSON.parse(text) as unknown)).toEqual(
+      lines.map((text) => JSON.parse(text) as unknown),
+    )
+    expect(await town.ok('export')).toBe(`${out.join('\n')}\n`)
+  })
+
+  it('refuse a file with bad lines as a whole, and say which', async () => {
+    await using town = await testTown()
+    const input = `${line('bd-1')}\n{"id"\n${line('bd-2')}`
+    const refused = await town.gtIn(town.root, { input }, 'import', '-')
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(refused.stderr).toContain('line 2: not JSON')
+    expect(refused.stderr).toContain('--skip-bad')
+    const asJson = await town.gtIn(town.root, { input }, 'import', '-', '--json')
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      error: { code: 'bad-lines', details: { refused: [{ line: 2 }] } },
+    })
+    const taken = await town.gtIn(town.root, { input }, 'import', '-', '--skip-bad')
+    expect(taken.stdout).toContain('2 created, 0 updated, 0 unchanged, 0 kept as they are here, 1 refused')
+    expect((await town.gt('import', 'nowhere.jsonl')).exitCode).toBe(4)
+    expect((await town.gt('import')).exitCode).toBe(2)
+  })
+
+  it('go on where they were killed', async () => {
+    await using town = await testTown()
+    const input = many(250)
+    const killed = await town.gtIn(town.root, { input, env: { GT_KILL_AT: 'import.batch' } }, 'import', '-')
+    expect(killed.signal).toBe('SIGKILL')
+    const rest = await town.gtIn(town.root, { input }, 'import', '-')
+    expect(rest.stdout).toContain('150 created, 0 updated, 100 unchanged')
+    expect((await town.json<{ issues: unknown[] }>('export')).issues).toEqual(
+      input
+        .split('\n')
+        .sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+        .map((text) => JSON.parse(text) as unknown),
+    )
+  })
+})
+
+function idOf(text: string): string {
+  return (JSON.parse(text) as { id: string }).id
+}
