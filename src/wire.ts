@@ -7,9 +7,11 @@ import { locateTown, type Whereabouts } from './config/locate-town.js'
 import { ConflictError, ExternalError, OperationError } from './domain/errors.js'
 import { type AgentId, HUMAN } from './domain/ids.js'
 import type { Runtime } from './domain/runtime.js'
+import { withKey } from './domain/town-toml.js'
 import type { Random } from './ports/clock.js'
 import type { Orchestrator } from './ports/orchestrator.js'
 import type { Repositories } from './ports/repositories.js'
+import type { Remote, SyncRequest } from './ports/upkeep.js'
 import { openLedger } from './store/open-ledger.js'
 import { writeAtomically } from './system/atomic-write.js'
 import { createHost } from './system/host.js'
@@ -70,7 +72,7 @@ export async function openTown(around: Surroundings): Promise<Town> {
     },
     async upkeep() {
       const { openUpkeep } = await import('./store/open-upkeep.js')
-      return openUpkeep(join(root, '.beads'), { onStep: step })
+      return openUpkeep(join(root, '.beads'), { onStep: step, env })
     },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
     async watchConfig(onChange) {
@@ -180,12 +182,15 @@ async function prepareRuntime(
 /**
  * Makes a new town: folder, town.toml, beads store.
  * @returns its absolute path
- * @throws ConflictError code `town-exists`, or `not-empty` for a folder that holds something else
+ * @throws ConflictError code `town-exists`, or `not-empty` for a folder that holds something else; see Upkeep.sync for `from`
  */
 export async function createTown(request: {
   dir: string
   name?: string
   packageDir: string
+  /** Where the beads of a town that other machines have are fetched from; the new town goes on exchanging with it. */
+  from?: Omit<SyncRequest, 'dryRun' | 'waitMs'>
+  env?: Whereabouts['env']
 }): Promise<string> {
   const root = resolve(request.dir)
   if (existsSync(join(root, 'town.toml'))) {
@@ -204,6 +209,8 @@ export async function createTown(request: {
   mkdirSync(root, { recursive: true })
   const { createStore } = await import('./store/create-store.js')
   if (!existsSync(join(root, '.beads', 'local'))) await createStore(join(root, '.beads'))
+  // A try that fails leaves a store without a town, which the next one takes up.
+  if (request.from !== undefined) await fetchBeads(join(root, '.beads'), request.from, request.env)
   for (const folder of ['rigs', 'run', 'run/bells'])
     mkdirSync(join(root, folder), { recursive: true, mode: 0o700 })
   const template = readFileSync(join(request.packageDir, 'templates', 'town.toml'), 'utf8')
@@ -216,8 +223,23 @@ export async function createTown(request: {
       .slice(0, 32) ||
       'town')
   // Last: what has a town.toml is a whole town.
-  createTownToml(root, template.replaceAll('{name}', name))
+  const text = template.replaceAll('{name}', name)
+  createTownToml(root, request.from === undefined ? text : withRemote(text, request.from.remote))
   return root
+}
+
+async function fetchBeads(
+  dir: string,
+  from: Omit<SyncRequest, 'dryRun' | 'waitMs'>,
+  env: Whereabouts['env'] = {},
+): Promise<void> {
+  const { openUpkeep } = await import('./store/open-upkeep.js')
+  await openUpkeep(dir, { env, onStep: killHere(env) }).sync({ ...from, waitMs: from.timeoutMs })
+}
+
+function withRemote(text: string, { url, refs }: Remote): string {
+  const withUrl = withKey(text, 'store', 'remote', url)
+  return refs === 'branches' ? withUrl : withKey(withUrl, 'store', 'remote_refs', refs)
 }
 
 /** Whole and on disk, or not at all; of two that make the same town at once, one is told. */

@@ -1,6 +1,6 @@
 import { ConflictError, UsageError } from '../domain/errors.js'
 import { printable, rigName } from '../domain/ids.js'
-import type { Rig, RigSource } from '../domain/rig.js'
+import type { Gate, Rig, RigSource } from '../domain/rig.js'
 import { withRig } from '../domain/town-toml.js'
 import { getRig } from './find-entity.js'
 import type { Town } from './town.js'
@@ -11,8 +11,10 @@ export interface NewRig {
   from: string
   branch?: string
   prefix?: string
-  /** Shell lines that must pass before anything lands. */
-  gates: readonly string[]
+  runtime?: string
+  maxAgents?: number
+  /** Shell lines, or whole gates, that must pass before anything lands. */
+  gates: readonly (string | Gate)[]
   /** Folder that a relative path is meant from. */
   cwd: string
 }
@@ -51,6 +53,8 @@ export async function addRig(town: Town, request: NewRig): Promise<Rig> {
       branch,
       gates: request.gates,
       ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      ...(request.runtime === undefined ? {} : { runtime: request.runtime }),
+      ...(request.maxAgents === undefined ? {} : { maxAgents: request.maxAgents }),
     }),
   )
   return getRig(town, name)

@@ -22,6 +22,8 @@ const WORDS: Record<EntityKind, { noun: string; list: string }> = {
   pool: { noun: 'pool', list: 'gt pool list' },
   ask: { noun: 'ask', list: 'gt asks --all' },
   usage: { noun: 'account', list: 'gt cost' },
+  rig: { noun: 'rig', list: 'gt rig list' },
+  clone: { noun: 'machine', list: 'gt store clones' },
 }
 
 /** @throws NotFoundError with the nearest known name; UsageError code `ambiguous-id` */

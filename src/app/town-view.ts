@@ -9,6 +9,7 @@ import { newestPluginError } from '../domain/report.js'
 import { AGENT_STATES, type AgentState, type Session } from '../domain/session.js'
 import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
+import type { SyncState } from '../ports/upkeep.js'
 import { findBead, findSession } from './find-entity.js'
 import { readyBeads } from './list-beads.js'
 import { listPools, type PoolView } from './pools.js'
@@ -63,6 +64,8 @@ export interface TownView {
   recentlyMerged: Merge[]
   beads: { ready: number; open: number; hooked: number; inReview: number; closed: number }
   unreadForHuman: number
+  /** How the exchange with other machines stands; absent without a remote. */
+  sync?: SyncState
   /** What is wrong and cannot be ignored: the backend silent, damage in the store, plugin failures, waiting merges. */
   problems: string[]
 }
@@ -75,7 +78,15 @@ export async function readTownView(town: Town): Promise<TownView> {
   const view = town.ledger.read()
   const problems: string[] = []
   const sessions = await observeSessions(town, problems)
-  return composeTownView(town, view, sessions, problems)
+  const sync = await readSyncState(town)
+  if (sync !== undefined) problems.push(...syncProblems(sync))
+  return { ...composeTownView(town, view, sessions, problems), ...(sync === undefined ? {} : { sync }) }
+}
+
+async function readSyncState(town: Town): Promise<SyncState | undefined> {
+  const { remote } = town.config.store
+  if (remote === undefined) return undefined
+  return (await town.upkeep()).syncState() ?? { remote }
 }
 
 /** Sessions by agent; undefined when the backend could not be asked. */
@@ -253,6 +264,20 @@ function storeProblems(view: View): string[] {
       `the store holds ${unknownOps} operations of a newer gt: they are kept, but not understood here`,
     )
   return problems
+}
+
+/** Longer than any pause between two exchanges while something is written. */
+const UNSENT_IS_ODD_MS = 600_000
+
+function syncProblems({ remote, lastError, unsentForMs = 0 }: SyncState): string[] {
+  const waits = unsentForMs > UNSENT_IS_ODD_MS
+  if (lastError !== undefined) {
+    const since = waits ? `beads wait for ${Math.floor(unsentForMs / 60_000)} min to be sent: ` : ''
+    return [`${since}the last sync failed at ${lastError.at}: ${lastError.message} (gt sync)`]
+  }
+  return waits
+    ? [`beads wait for ${Math.floor(unsentForMs / 60_000)} min to be sent to ${remote} (gt sync)`]
+    : []
 }
 
 function queueProblems(merges: readonly Merge[]): string[] {

@@ -14,6 +14,9 @@ export function statusText(view: TownView, unicode: boolean): string[] {
     `${view.name}  ${view.root}`,
     `beads: ${beads.ready} ready, ${beads.open} open, ${beads.hooked} hooked, ${beads.inReview} in the merge queue, ${beads.closed} closed`,
     ...(view.unreadForHuman === 0 ? [] : [`mail for you: ${view.unreadForHuman} unread (gt mail inbox)`]),
+    ...(view.sync === undefined
+      ? []
+      : [`synced: ${view.sync.lastOkAt ?? 'never'} with ${plain(view.sync.remote, 200)}`]),
     ...(live.length === 0
       ? ['agents: none at work']
       : ['', ...agentRows({ ...view, agents: live }, unicode)]),

@@ -199,6 +199,10 @@ function resolve(
       mailBytes: toml.limits.mail_bytes,
       nudgeBytes: toml.limits.nudge_bytes,
     },
+    store: {
+      remoteRefs: toml.store.remote_refs,
+      ...(toml.store.remote === undefined ? {} : { remote: toml.store.remote }),
+    },
     roles,
     runtimes,
     rigs,

@@ -112,6 +112,16 @@ export const townSchema = z.strictObject({
       nudge_bytes: z.int().min(256).max(65_536).default(4_096),
     })
     .prefault({}),
+  store: z
+    .strictObject({
+      remote: z
+        .string()
+        .min(1)
+        .regex(/^[^-\s][^\u0000-\u001f]*$/, 'must be the address of a git repository')
+        .optional(),
+      remote_refs: z.enum(['branches', 'hidden']).default('branches'),
+    })
+    .prefault({}),
   roles: z.record(name, role).default({}),
   runtimes: z.record(name, runtime).default({}),
   rigs: z.record(name, rig).default({}),

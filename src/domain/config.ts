@@ -25,6 +25,14 @@ export interface Limits {
   nudgeBytes: number
 }
 
+/** Where the beads of several machines meet. */
+export interface StoreConfig {
+  /** Address of a git repository; undefined: this machine alone. */
+  remote?: string
+  /** `hidden`: outside of its branches, for a repository that holds a project. */
+  remoteRefs: 'branches' | 'hidden'
+}
+
 /** town.toml as the rest of gt sees it: complete, defaults filled in, read-only. */
 export interface TownConfig {
   name: string
@@ -35,6 +43,7 @@ export interface TownConfig {
   /** Extra variables of the caller that agents may see. */
   passEnv: readonly string[]
   limits: Limits
+  store: StoreConfig
   roles: Readonly<Record<string, Role>>
   runtimes: Readonly<Record<string, Runtime>>
   rigs: Readonly<Record<string, Rig>>

@@ -4,7 +4,18 @@
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-export type EntityKind = 'bead' | 'mail' | 'agent' | 'session' | 'convoy' | 'merge' | 'pool' | 'ask' | 'usage'
+export type EntityKind =
+  | 'bead'
+  | 'mail'
+  | 'agent'
+  | 'session'
+  | 'convoy'
+  | 'merge'
+  | 'pool'
+  | 'ask'
+  | 'usage'
+  | 'rig'
+  | 'clone'
 
 /** Free-form registers; `null` clears one. */
 export type Fields = Record<string, Json>

@@ -29,6 +29,15 @@ export interface Ledger {
   /** Milliseconds since the last commit of changes that are not committed yet; undefined when everything is committed. */
   uncommittedForMs(): number | undefined
 
+  /**
+   * Ids that this machine writes, and has written, under: the present one first. What carries one of them is, or was, ours;
+   * see Agent.home.
+   */
+  ownClones(): readonly string[]
+
+  /** Milliseconds since the oldest own record that the remote lacks, as far as is known here; undefined: it has all. */
+  unsentForMs(): number | undefined
+
   /** Writes a new snapshot when the uncovered tail is long (> 256 KiB or, with `force`, at all). Never needed for truth. */
   compactCache(force?: boolean): void
 }

@@ -17,6 +17,18 @@ export interface Upkeep {
    *   ConfigError `store-format`
    */
   compact(options?: { dryRun?: boolean }): Promise<Compaction>
+
+  /**
+   * One exchange with the remote: own new records go out, those of other machines come in. Safe to repeat and to kill at any
+   * moment; one runs at a time. May block until its deadline.
+   *
+   * @throws ExternalError codes `remote-unreachable`, `remote-not-found`, `remote-auth`, `remote-refused`, `remote-disk-full`,
+   *   `disk-full`, `remote-failed`: what came in before is whole, nothing else changed; TimeoutError code `remote-timeout`;
+   *   ConflictError codes `sync-busy`, `sync-contention`; ConfigError code `store-format`; UsageError for a bad address
+   */
+  sync(request: SyncRequest): Promise<SyncReceipt>
+  /** How the exchange stands; undefined when there was none yet. Reads one small file. */
+  syncState(): SyncState | undefined
 }
 
 export type UpkeepWork = 'compact'
@@ -38,4 +50,56 @@ export interface Compaction {
   after: ChainSize
   /** A segment that was left alone, with all after it. */
   stopped?: { segment: number; why: string }
+}
+
+/** A git repository that the machines of a town share. */
+export interface Remote {
+  url: string
+  /** `branches`: refs/heads/beads/<clone>. `hidden`: refs/gt/beads/<clone>, for a repository that holds a project. */
+  refs: 'branches' | 'hidden'
+}
+
+export interface SyncRequest {
+  remote: Remote
+  /** Look and tell, change nothing of the store. */
+  dryRun?: boolean
+  /** For everything together. */
+  timeoutMs: number
+  /** How long to wait for another sync of this store. */
+  waitMs: number
+  signal?: AbortSignal
+}
+
+export interface SyncReceipt {
+  /** Without secrets. */
+  remote: string
+  /** Id that this machine writes under. */
+  clone: string
+  dryRun: boolean
+  sent: Transferred
+  /** Clones that something came from, by id. */
+  received: (Transferred & { clone: string })[]
+  /** Clones whose chains another one took over; their files are gone here. */
+  retired: string[]
+  /** What was not taken in, and why. Nothing of these chains changed here. */
+  refused: { clone: string; code: string; why: string }[]
+  /** Lines that came in damaged: counted, without effect. */
+  damagedLines: number
+  /** This machine's id was in use elsewhere: it took a new one. */
+  renamed?: { from: string; to: string; records: number }
+}
+
+export interface Transferred {
+  records: number
+  bytes: number
+}
+
+export interface SyncState {
+  remote: string
+  /** ISO 8601; undefined: never. */
+  lastOkAt?: string
+  /** Of the newest try, when it failed. */
+  lastError?: { at: string; code: string; message: string }
+  /** Milliseconds since the oldest record that the remote lacks; undefined: it has everything. */
+  unsentForMs?: number
 }

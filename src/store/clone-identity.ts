@@ -17,7 +17,7 @@ export interface CloneIdentity {
   place: string
   format: number
   createdAt: string
-  /** Ids this directory wrote under before it was moved or copied; their chains are ours to commit. */
+  /** Ids this directory wrote under before it was moved, copied or found in use elsewhere. Never written under again. */
   formerly: string[]
 }
 
@@ -80,7 +80,7 @@ export function ownIdentity(paths: StorePaths, settings: StoreSettings): CloneId
  * Processes that notice together must agree: the successor of a clone id is whatever first took the name
  * `after-<id>`, and only then becomes local/clone.
  */
-function settle(paths: StorePaths, predecessor: string, fresh: CloneIdentity): CloneIdentity {
+export function settle(paths: StorePaths, predecessor: string, fresh: CloneIdentity): CloneIdentity {
   const claim = join(paths.local, `after-${predecessor}`)
   const temporary = join(paths.local, `clone.${fresh.clone}.tmp`)
   writeAtomically(`${temporary}.ready`, encodeIdentity(fresh), { temporary })

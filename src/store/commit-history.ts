@@ -11,7 +11,7 @@ import type { StorePaths } from './layout.js'
 import { NEWLINE } from './record-line.js'
 import { isMissing } from './segment-bytes.js'
 import type { StoreSettings } from './store-options.js'
-import { historyNotePath, ownFiles } from './uncommitted.js'
+import { chainFiles, historyNotePath, readHistoryNote, waitingForMs } from './uncommitted.js'
 
 export interface HistoryContext {
   paths: StorePaths
@@ -19,8 +19,9 @@ export interface HistoryContext {
   identity: CloneIdentity
 }
 
-/** A commit as found on our branch: file sizes by path; empty when there is none yet. */
+/** A commit as found on a branch of ours: file sizes by path; empty when there is none yet. */
 interface Tip {
+  clone: string
   commit: string | undefined
   sizes: ReadonlyMap<string, number>
 }
@@ -34,11 +35,13 @@ interface Change {
 }
 
 const MAX_RACES = 5
+const BLOB_SIGN = '"$blob":"'
 const BLOB_NAME = /^[0-9a-f]{64}$/
 
 /**
- * Commits own files of the log, each up to its last whole line, and blobs, to this clone's branch. A repository that
- * cannot be used is set aside as local/damaged.git and made again: history is a copy, the log is the truth.
+ * Commits own files of the log, each up to its last whole line, and the blobs that they name, to this clone's branch; chains
+ * written under former ids to theirs. A repository that cannot be used is set aside as local/damaged.git and made again:
+ * history is a copy, the log is the truth.
  *
  * @returns the commit id; undefined when nothing changed
  * @throws ExternalError codes `git-failed`, `git-missing`; ConflictError code `history-contention`
@@ -46,20 +49,40 @@ const BLOB_NAME = /^[0-9a-f]{64}$/
 export async function commitHistory(context: HistoryContext, message?: string): Promise<string | undefined> {
   return withHistoryLock(join(context.paths.local, 'history.lock'), async () => {
     try {
-      return await commitOnce(context, message)
+      return await commitAll(context, message)
     } catch (error) {
       if (!(error instanceof ExternalError) || error.code !== 'git-failed') throw error
       if (await isHealthy(context)) throw error
       await replaceRepository(context)
-      return commitOnce(context, message)
+      return commitAll(context, message)
     }
   })
 }
 
-async function commitOnce(context: HistoryContext, message: string | undefined): Promise<string | undefined> {
+async function commitAll(context: HistoryContext, message: string | undefined): Promise<string | undefined> {
+  const { paths, identity, settings } = context
+  for (const former of identity.formerly) {
+    const question = {
+      paths,
+      names: chainFiles(paths, former),
+      note: readHistoryNote(paths),
+      nowMs: settings.now(),
+    }
+    if (waitingForMs(question) !== undefined) await commitOnce(context, former, message)
+  }
+  return commitOnce(context, identity.clone, message)
+}
+
+async function commitOnce(
+  context: HistoryContext,
+  clone: string,
+  message: string | undefined,
+): Promise<string | undefined> {
   for (let race = 0; race < MAX_RACES; race++) {
-    const tip = await readTip(context)
+    const tip = await readTip(context, clone)
     const changes = findChanges(context, tip)
+    // Compacted while it was read: neither the segments nor their base might be in it.
+    if (changes === undefined) continue
     if (changes.length === 0) {
       noteCommit(context, tip.commit ?? '', tip, [])
       return undefined
@@ -73,38 +96,41 @@ async function commitOnce(context: HistoryContext, message: string | undefined):
   throw new ConflictError('other processes kept committing the history', { code: 'history-contention' })
 }
 
-async function readTip(context: HistoryContext): Promise<Tip> {
-  const ref = branchOf(context.identity.clone)
+async function readTip(context: HistoryContext, clone: string): Promise<Tip> {
+  const ref = branchOf(clone)
   const found = await runGit({ ...place(context), args: ['for-each-ref', '--format=%(objectname)', ref] })
   if (found.exitCode !== 0) throw failed('for-each-ref', found.stderr)
   const commit = found.stdout.trim()
   // A ref whose file holds garbage is reported on stderr and left out.
   if (commit === '' && found.stderr !== '') throw failed('for-each-ref', found.stderr)
-  if (commit === '') return { commit: undefined, sizes: new Map() }
+  if (commit === '') return { clone, commit: undefined, sizes: new Map() }
   const listing = await git({ ...place(context), args: ['ls-tree', '-r', '-l', '-z', commit] })
   const sizes = new Map<string, number>()
   for (const entry of listing.split('\0')) {
     const match = /^\d+ blob [0-9a-f]+ +(\d+)\t(.*)$/s.exec(entry)
     if (match !== null) sizes.set(match[2] ?? '', Number(match[1]))
   }
-  return { commit, sizes }
+  return { clone, commit, sizes }
 }
 
-function findChanges({ paths, identity }: HistoryContext, tip: Tip): Change[] {
+/** @returns undefined when a file went away meanwhile */
+function findChanges({ paths }: HistoryContext, tip: Tip): Change[] | undefined {
   const changes: Change[] = []
   const present = new Set<string>()
-  for (const name of ownFiles(paths, identity)) {
+  for (const name of chainFiles(paths, tip.clone)) {
     const path = `log/${name}`
     const content = wholeLines(join(paths.log, name))
-    if (content === undefined) continue
+    if (content === undefined) return undefined
     present.add(path)
     const from = tip.sizes.get(path)
     if (from !== content.length) changes.push({ path, content, from: from ?? 0 })
   }
+  // Blobs of other clones' lines are theirs to publish.
+  const named = blobsNamedIn(changes)
   for (const name of readdirSync(paths.blob)) {
     if (!BLOB_NAME.test(name)) continue
     present.add(`blob/${name}`)
-    if (tip.sizes.has(`blob/${name}`)) continue
+    if (tip.sizes.has(`blob/${name}`) || !named.has(name)) continue
     changes.push({
       path: `blob/${name}`,
       content: readFileSync(join(paths.blob, name)),
@@ -114,6 +140,17 @@ function findChanges({ paths, identity }: HistoryContext, tip: Tip): Change[] {
   for (const path of tip.sizes.keys())
     if (!present.has(path)) changes.push({ path, content: undefined, from: 0 })
   return changes
+}
+
+function blobsNamedIn(changes: readonly Change[]): Set<string> {
+  const names = new Set<string>()
+  for (const { content, from } of changes) {
+    if (content === undefined || !content.includes(BLOB_SIGN, from)) continue
+    for (const match of content.toString('latin1', from).matchAll(/"\$blob":"([0-9a-f]{64})"/g)) {
+      if (match[1] !== undefined) names.add(match[1])
+    }
+  }
+  return names
 }
 
 /** Without a last line that a writer has not finished. */
@@ -138,7 +175,7 @@ async function importCommit(
     content === undefined ? [] : [content.subarray(from)],
   )
   const text = Buffer.from(message ?? commitMessage(added))
-  const ref = branchOf(context.identity.clone)
+  const ref = branchOf(tip.clone)
   const when = `${Math.floor(context.settings.now() / 1000)} +0000`
   const parts: Buffer[] = [
     Buffer.from(
@@ -177,10 +214,13 @@ function noteCommit(context: HistoryContext, commit: string, tip: Tip, changes: 
     if (content === undefined) sizes.delete(path)
     else sizes.set(path, content.length)
   }
-  const files: Record<string, number> = {}
+  const before = readHistoryNote(paths)
+  const others = Object.entries(before.files).filter(([name]) => !name.startsWith(`${tip.clone}-`))
+  const files = Object.fromEntries(others)
   for (const [path, size] of sizes) if (path.startsWith('log/')) files[path.slice('log/'.length)] = size
   const temporary = `${historyNotePath(paths)}.${randomId(settings.random.bytes(8), 8)}.tmp`
-  const note = JSON.stringify({ commit, at: settings.now(), files })
+  const own = tip.clone === context.identity.clone ? commit : before.commit
+  const note = JSON.stringify({ commit: own, at: settings.now(), files })
   writeAtomically(historyNotePath(paths), note, { temporary, durable: false })
 }
 

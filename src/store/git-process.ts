@@ -51,7 +51,7 @@ function notStarted(args: readonly string[], error: Error): ExternalError {
   })
 }
 
-function gitEnv(env: Env): Record<string, string> {
+export function gitEnv(env: Env): Record<string, string> {
   const identity = { NAME: 'gt', EMAIL: 'gt@localhost' }
   return {
     ...(env.PATH === undefined ? {} : { PATH: env.PATH }),

@@ -8,7 +8,7 @@ export const FORMAT = 1
 export const CLONE_PATTERN = '[0-9a-hjkmnp-tv-z]{5}'
 
 /** A base that is cut carries the name of its attempt, so that parts of two attempts never look like one whole. */
-const LOG_FILE = new RegExp(
+export const LOG_FILE = new RegExp(
   `^(${CLONE_PATTERN})-(\\d{6,})(\\.base(?:-([0-9a-z]{6})-(\\d{3,})of(\\d{3,}))?)?\\.jsonl$`,
 )
 
@@ -82,9 +82,14 @@ export function noFiles(): ChainFiles {
 
 /** What `log/` holds, by clone. Files of other names are nobody's business here. */
 export function listLog(logDirectory: string): Map<string, ChainFiles> {
+  return groupLog(readdirSync(logDirectory))
+}
+
+/** Names of files by clone, as listLog. */
+export function groupLog(names: Iterable<string>): Map<string, ChainFiles> {
   const chains = new Map<string, ChainFiles>()
   const parts: BasePart[] = []
-  for (const name of readdirSync(logDirectory)) {
+  for (const name of names) {
     const match = LOG_FILE.exec(name)
     if (match === null) continue
     const clone = match[1] ?? ''

@@ -17,6 +17,7 @@ import { nextStamp, type Stamp } from './stamp.js'
 import { newerFormat, noStore, readError, writeError } from './store-errors.js'
 import { type StoreOptions, type StoreSettings, storeSettings } from './store-options.js'
 import { StoreView } from './store-view.js'
+import { unsentForMs } from './sync/unsent.js'
 import { uncommittedForMs } from './uncommitted.js'
 import { watchLog } from './watch-log.js'
 
@@ -56,6 +57,8 @@ class FileLedger implements StoreLedger {
   readonly #view: StoreView
   readonly #appender: Appender
   #identity: CloneIdentity | undefined
+  /** Which version of local/clone it was read from. */
+  #identityMark = ''
 
   constructor(paths: StorePaths, settings: StoreSettings) {
     this.#paths = paths
@@ -124,13 +127,22 @@ class FileLedger implements StoreLedger {
 
   #writableIdentity(): CloneIdentity {
     try {
-      this.#identity ??= ownIdentity(this.#paths, this.#settings)
+      // Looked at before every write: a sync that finds our id in use elsewhere gives us a new one.
+      if (this.#identity === undefined || this.#identityMark !== this.#markOfClone()) {
+        this.#identity = ownIdentity(this.#paths, this.#settings)
+        this.#identityMark = this.#markOfClone()
+      }
     } catch (error) {
       throw writeError(this.#paths.root, error)
     }
     const format = Math.max(this.#identity.format, this.#log.table.format)
     if (format > FORMAT) throw newerFormat(this.#paths.root, format)
     return this.#identity
+  }
+
+  #markOfClone(): string {
+    const stat = statSync(this.#paths.clone, { throwIfNoEntry: false })
+    return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs}`
   }
 
   #nextStamp(clone: string, floor: Stamp): Stamp {
@@ -175,6 +187,15 @@ class FileLedger implements StoreLedger {
   uncommittedForMs(): number | undefined {
     const identity = this.#identity ?? readIdentity(this.#paths.clone)
     return identity === undefined ? undefined : uncommittedForMs(this.#paths, identity, this.#settings.now())
+  }
+
+  ownClones(): readonly string[] {
+    const identity = readIdentity(this.#paths.clone)
+    return identity === undefined ? [] : [identity.clone, ...identity.formerly]
+  }
+
+  unsentForMs(): number | undefined {
+    return unsentForMs(this.#paths, this.#settings.now())
   }
 
   #tailLimit(): number {

@@ -1,6 +1,7 @@
 import type { Upkeep } from '../ports/upkeep.js'
 import { storePaths } from './layout.js'
 import { type StoreOptions, storeSettings } from './store-options.js'
+import { syncState } from './sync/sync-state.js'
 
 /** Care of the store in `dir` (the `.beads` directory itself); each part loads when it is asked for. */
 export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
@@ -15,5 +16,10 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       const { compactStore } = await import('./compact/compact-store.js')
       return compactStore(context, dryRun)
     },
+    async sync(request) {
+      const { syncStore } = await import('./sync/sync-store.js')
+      return syncStore(context.paths, context.settings, request)
+    },
+    syncState: () => syncState(context.paths, context.settings),
   }
 }

@@ -43,6 +43,12 @@ export function encodeRecord(t: Stamp, by: string, ops: readonly LogOp[]): Buffe
   return Buffer.from(`${body.slice(0, -1)},"c":"${crc}"}\n`, 'utf8')
 }
 
+/** A good record as its line stands in a file, without the newline. */
+export function encodedLine({ t, by, ops }: LogRecord): string {
+  // What was parsed from a line of ours is written the same way again; only the order of t, by, ops is fixed.
+  return encodeRecord(t, by, ops as LogOp[]).toString('utf8', 0, -1)
+}
+
 /** @returns undefined when bytes `start` to `end` (newline excluded) are not exactly one good record */
 export function decodeRecord(bytes: Buffer, start: number, end: number): LogRecord | undefined {
   const bodyEnd = end - TAIL_LENGTH

@@ -36,16 +36,18 @@ export function readHistoryNote(paths: StorePaths): HistoryNote {
   }
 }
 
+/** Names in `log/` of one chain: bases, then segments, each ascending. */
+export function chainFiles(paths: StorePaths, clone: string): string[] {
+  const files = listLog(paths.log).get(clone) ?? noFiles()
+  return [
+    ...files.bases.flatMap((number) => files.baseFiles.get(number) ?? []),
+    ...files.segments.map((number) => segmentName(clone, number)),
+  ]
+}
+
 /** Names in `log/` that this directory wrote, under its present and former clone ids. */
-export function ownFiles(paths: StorePaths, identity: CloneIdentity): string[] {
-  const listing = listLog(paths.log)
-  return [identity.clone, ...identity.formerly].flatMap((clone) => {
-    const files = listing.get(clone) ?? noFiles()
-    return [
-      ...files.bases.flatMap((number) => files.baseFiles.get(number) ?? []),
-      ...files.segments.map((number) => segmentName(clone, number)),
-    ]
-  })
+function ownFiles(paths: StorePaths, identity: CloneIdentity): string[] {
+  return [identity.clone, ...identity.formerly].flatMap((clone) => chainFiles(paths, clone))
 }
 
 /** @returns how long the oldest uncommitted record has been waiting; undefined when nothing waits */
@@ -56,11 +58,24 @@ export function uncommittedForMs(
 ): number | undefined {
   const note = readHistoryNote(paths)
   const names = ownFiles(paths, identity)
+  // Compacted since: the commit would delete them.
+  const isCompacted = Object.keys(note.files).some((name) => !names.includes(name))
+  return (
+    waitingForMs({ paths, names, note, nowMs }) ?? (isCompacted ? Math.max(0, nowMs - note.at) : undefined)
+  )
+}
+
+/** @returns how long the oldest record that is not in the files of `note` has been waiting; undefined: none is */
+export function waitingForMs(question: {
+  paths: StorePaths
+  names: readonly string[]
+  note: Pick<HistoryNote, 'at' | 'files'>
+  nowMs: number
+}): number | undefined {
+  const { paths, names, note, nowMs } = question
   const waiting = names
     .map((name) => waitingSince(join(paths.log, name), note.files[name] ?? 0, note.at))
     .filter((since) => since !== undefined)
-  // Compacted since: the commit would delete them.
-  if (Object.keys(note.files).some((name) => !names.includes(name))) waiting.push(note.at)
   return waiting.length === 0 ? undefined : Math.max(0, nowMs - Math.min(...waiting))
 }
 

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConflictError, ExternalError, GtError, TimeoutError } from '../../domain/errors.js'
+import type { SyncReceipt, SyncRequest } from '../../ports/upkeep.js'
+import { withFileLock } from '../../system/file-lock.js'
+import { ownIdentity } from '../clone-identity.js'
+import { branchOf, initRepository } from '../git-process.js'
+import { FORMAT, type StorePaths } from '../layout.js'
+import { errorCode } from '../segment-bytes.js'
+import { newerFormat, noStore } from '../store-errors.js'
+import type { StoreSettings } from '../store-options.js'
+import { removeLeftovers } from './apply-chain.js'
+import { receiveChains } from './receive-chains.js'
+import { withoutSecrets } from './remote-failure.js'
+import { checkRemoteUrl, fetchChains } from './remote-git.js'
+import { countNew, sendOwn } from './send-own.js'
+import type { SyncRun } from './sync-context.js'
+import { emptyNote, readSyncNote, remoteKey, writeSyncNote } from './sync-note.js'
+
+/** See Upkeep.sync. */
+export async function syncStore(
+  paths: StorePaths,
+  settings: StoreSettings,
+  request: SyncRequest,
+): Promise<SyncReceipt> {
+  checkRemoteUrl(request.remote.url)
+  if (!existsSync(paths.log)) throw noStore(paths.root)
+  const identity = ownIdentity(paths, settings)
+  if (identity.format > FORMAT) throw newerFormat(paths.root, identity.format)
+  // Named after the clone: a lock that came along with a copied directory is nobody's here.
+  const lock = join(paths.local, `sync-${identity.clone}.lock`)
+  let isEntered = false
+  try {
+    return await withFileLock(lock, { timeoutMs: request.waitMs, purpose: 'gt sync' }, () => {
+      isEntered = true
+      return exchange(paths, settings, request)
+    })
+  } catch (error) {
+    if (isEntered || !(error instanceof TimeoutError)) throw error
+    throw new ConflictError(`the beads are being synced already: ${error.message}`, {
+      code: 'sync-busy',
+      hint: 'wait a moment; gt status says when the last sync was',
+      details: error.details,
+    })
+  }
+}
+
+async function exchange(
+  paths: StorePaths,
+  settings: StoreSettings,
+  request: SyncRequest,
+): Promise<SyncReceipt> {
+  const run = startRun(paths, settings, request)
+  settings.onStep('sync:locked')
+  try {
+    if (!existsSync(join(paths.git, 'HEAD')))
+      await initRepository(paths.git, branchOf(run.identity.clone), settings.env)
+    removeLeftovers(run)
+    if (run.dryRun) await lookOnly(run)
+    else await sendOwn(run)
+    await receiveChains(run)
+    if (!run.dryRun) noteSuccess(run)
+    settings.onStep('sync:done')
+    return run.receipt
+  } catch (error) {
+    const failure = asFailure(paths, error)
+    if (!run.dryRun) noteFailure(run, failure)
+    throw failure
+  }
+}
+
+function startRun(paths: StorePaths, settings: StoreSettings, request: SyncRequest): SyncRun {
+  const { remote, dryRun = false, timeoutMs, signal } = request
+  const identity = ownIdentity(paths, settings)
+  const before = readSyncNote(paths)
+  const note = before?.remote === remoteKey(remote) ? before : emptyNote(remoteKey(remote))
+  const { now, env } = settings
+  return {
+    paths,
+    settings,
+    identity,
+    note,
+    dryRun,
+    call: {
+      repository: paths.git,
+      remote,
+      env,
+      now,
+      deadlineAtMs: now() + timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    },
+    receipt: {
+      remote: withoutSecrets(remote.url),
+      clone: identity.clone,
+      dryRun,
+      sent: { records: 0, bytes: 0 },
+      received: [],
+      retired: [],
+      refused: [],
+      damagedLines: 0,
+    },
+    save: () => writeSyncNote(paths, settings, note),
+  }
+}
+
+/** A fetch changes only the copy in .git; what would go out and come in can be told from it. */
+async function lookOnly(run: SyncRun): Promise<void> {
+  const { clone } = run.identity
+  run.receipt.sent = countNew(run, clone, run.note.pushed[clone]?.files ?? {})
+  await fetchChains(run.call)
+}
+
+function noteSuccess(run: SyncRun): void {
+  run.note.lastOkAt = new Date(run.settings.now()).toISOString()
+  delete run.note.lastError
+  run.save()
+}
+
+/** Best effort: the failure itself is what must be told. */
+function noteFailure(run: SyncRun, error: unknown): void {
+  const at = new Date(run.settings.now()).toISOString()
+  const code = error instanceof GtError ? error.code : 'unexpected'
+  // A mistyped address must not cost what is known of the right one.
+  const before = readSyncNote(run.paths)
+  if (before !== undefined && before.remote !== run.note.remote) return
+  run.note.lastError = { at, code, message: error instanceof Error ? error.message : String(error) }
+  try {
+    run.save()
+  } catch {
+    // The disk that is full, as a rule.
+  }
+}
+
+function asFailure(paths: StorePaths, error: unknown): unknown {
+  const code = errorCode(error) ?? ''
+  if (error instanceof GtError || !FULL.includes(code)) return error
+  return new ExternalError(`disk full: not everything was taken into ${paths.root}; what was is whole`, {
+    code: 'disk-full',
+    hint: 'free some space and run gt sync again',
+    details: { path: paths.root, errno: code },
+    cause: error,
+  })
+}
+
+const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
