@@ -65,6 +65,10 @@ const PROCESS_EXCEPTIONS: Record<string, string> = {
   'orchestrators/tmux/socket-path.ts': 'getuid names the folder of the socket, as tmux itself does',
   'orchestrators/tmux/socket-directory.ts': 'getuid: the folder must be ours',
   'orchestrators/tmux/sweep-watchers.ts': 'a watcher names itself, so that what it leaves can be told',
+  'orchestrators/opencode/end-server.ts':
+    'this process may be a tool of the server that it ends, and carries its mark',
+  'orchestrators/opencode/spawn-session.ts':
+    'a starter names itself, so that an interrupted start can be told',
   'tui/terminal.ts': 'the terminal must be given back when the process ends in any way',
   'demo/run-demo.ts': 'the tests of the demo project run in the environment of the person',
 }

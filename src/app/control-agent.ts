@@ -49,7 +49,7 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
   const orchestrator = await town.orchestrator()
   const live = await orchestrator.status(agent.id)
   if (live.kind === 'running') {
-    throw new ConflictError(`${agent.id} runs already (pid ${live.pid})`, {
+    throw new ConflictError(`${agent.id} runs already${live.pid === undefined ? '' : ` (pid ${live.pid})`}`, {
       code: 'already-running',
       hint: `gt attach ${agent.id}`,
     })

@@ -222,7 +222,7 @@ function toObserved(town: Town, agent: Agent, observed: ObservedSession | 'silen
     hooked || activity === undefined ? undefined : town.clock.now() - Date.parse(activity) < SCREEN_BUSY_MS
   return {
     kind: 'running',
-    pid: live.pid,
+    ...(live.pid === undefined ? {} : { pid: live.pid }),
     ...(activity === undefined ? {} : { lastActivityAt: activity }),
     ...(screenBusy === undefined ? {} : { screenBusy }),
   }

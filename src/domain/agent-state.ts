@@ -4,7 +4,7 @@ import type { AgentState, Session } from './session.js'
 
 /** What is really there, as the backend sees it; `absent` = the backend answered and has no such session. */
 export type Observed =
-  | { kind: 'running'; pid: number; lastActivityAt?: string; screenBusy?: boolean }
+  | { kind: 'running'; pid?: number; lastActivityAt?: string; screenBusy?: boolean }
   | { kind: 'stopped'; exitCode?: number; signal?: string; why: string }
   | { kind: 'absent' }
   | { kind: 'unknown'; why: string }

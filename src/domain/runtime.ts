@@ -59,6 +59,8 @@ export interface LaunchValues {
   model?: string
   /** The runtime's own conversation id. */
   session?: string
+  /** For a fork: the message before which the copy ends; left out: all of it. */
+  forkAt?: string
   promptFile?: string
   /** Extra arguments of the user, already split. */
   extraArgs?: readonly string[]

@@ -27,9 +27,12 @@ export interface Orchestrator {
   stop(agent: AgentId, options?: { graceMs?: number }): Promise<StopReport>
   /** Interrupts the running turn; the session lives on. @throws NotFoundError when there is no live session */
   abort(agent: AgentId): Promise<void>
-  /** A new session that continues the conversation `request.launch.session`. */
+  /**
+   * A new session that continues the conversation `request.launch.session`. Where `takesPromptOnResume`, it is given
+   * `request.launch.prompt`, with what was cut off; elsewhere the program ignores a prompt then.
+   */
   resume(request: SpawnRequest): Promise<ObservedSession>
-  /** A new session, of another agent, that starts from a copy of the conversation `request.launch.session`. */
+  /** A new session, of another agent, that starts from a copy of the conversation `request.launch.session` (before `launch.forkAt`). */
   fork(request: SpawnRequest): Promise<ObservedSession>
   /** Gives a running, idle session its next piece of work: `send`, but refused (ConflictError `busy`) while a turn runs, where that can be known. */
   assign(agent: AgentId, text: string, options?: SendOptions): Promise<Receipt>
@@ -49,10 +52,26 @@ export interface Orchestrator {
    * @throws NotFoundError
    */
   output(agent: AgentId, options?: { scrollbackLines?: number; escapes?: boolean }): Promise<string[]>
+  /**
+   * Lines as the session says them, each once, after the last `count` of what it said before. Absent, or undefined, where only
+   * a screen can be looked at. Ends with the session, or when `signal` fires; survives a lost connection without losing or
+   * repeating one.
+   * @throws NotFoundError
+   */
+  follow?(
+    agent: AgentId,
+    options: { count: number; signal: AbortSignal },
+  ): Promise<AsyncIterable<string> | undefined>
   /** Changes as they happen, until `signal` fires. Ends with `backend-gone` when the backend itself vanished. */
   events(signal: AbortSignal): AsyncIterable<OrchestratorEvent>
   /** How a person gets in front of it. argv of an ordinary program; `interactive` needs a terminal. */
   attachCommand(agent: AgentId): Promise<{ argv: string[] }>
+  /** Whether a session of this request, continued, is given its prompt by the backend itself. */
+  takesPromptOnResume?(request: Pick<SpawnRequest, 'agent' | 'runtime' | 'backend'>): boolean
+  /** Whether a text needs neither a screen nor a plugin to arrive with a proof: it can be sent as soon as the session exists. */
+  provesReceipts?(agent: AgentId): Promise<boolean>
+  /** What can be known before anything is claimed: a missing program. @throws ExternalError code `missing-binary` */
+  check?(request: Pick<SpawnRequest, 'runtime' | 'backend'>): Promise<void>
   /** Proof that nothing runs any more: ends every session and the backend's own processes. For tests, demo and `down`. */
   shutdown(): Promise<void>
 }
@@ -80,8 +99,18 @@ export interface SpawnRequest {
   launch: LaunchValues
   /** Receives the last screen of a dead session that is about to be replaced. */
   onRecycled?: (lines: string[]) => void
+  /** Which backend, where the orchestrator has a choice; left out: by its own rule. */
+  backend?: BackendName
+  /** Told when another backend than the wanted one took the session, and why. */
+  onFallback?: (fallback: Fallback) => void
   columns?: number
   rows?: number
+}
+
+export interface Fallback {
+  wanted: BackendName
+  used: BackendName
+  why: string
 }
 
 export interface ObservedSession {
@@ -97,10 +126,22 @@ export interface ObservedSession {
   /** ISO; when something last appeared on its screen. */
   lastActivityAt?: string
   startedAt?: string
+  /** What it does, where the backend itself can tell; a screen cannot. */
+  activity?: Activity
+  /** The program's own conversation id, where the backend knows it. */
+  conversation?: string
 }
 
+/** `asking`: it waits for a person. `retry`: its model refused or is limited; `at` (ISO) is when it tries again. */
+export type Activity =
+  | { kind: 'busy' }
+  | { kind: 'idle' }
+  | { kind: 'asking'; what: 'permission' | 'question' }
+  | { kind: 'retry'; message: string; at?: string }
+
 export type Liveness =
-  | { kind: 'running'; pid: number }
+  /** Without `pid`: on another machine. */
+  | { kind: 'running'; pid?: number }
   | { kind: 'stopped'; exitCode?: number; signal?: string; at?: string; why: string }
   | { kind: 'unknown'; why: string }
 

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  ConflictError,
-  NotFoundError,
-  OperationError,
-  TimeoutError,
-  UsageError,
-} from '../../src/domain/errors.js'
+import { ConflictError, GtError, NotFoundError, OperationError, UsageError } from '../../src/domain/errors.js'
 import type { AgentId } from '../../src/domain/ids.js'
 import type { Runtime } from '../../src/domain/runtime.js'
 import type {
@@ -13,6 +7,8 @@ import type {
   Liveness,
   Orchestrator,
   OrchestratorEvent,
+  Receipt,
+  SendOptions,
   SpawnRequest,
 } from '../../src/ports/orchestrator.js'
 import { eventually, failure } from './eventually.js'
@@ -29,13 +25,24 @@ export interface OrchestratorHarness extends AsyncDisposable {
   request(agent: AgentId, changes?: Partial<SpawnRequest>): SpawnRequest
   /** Texts that the program of this agent was given, in order. */
   received(agent: AgentId): Promise<string[]>
+  /** Gives the program something to do that does not end by itself. Only a program that is told to, ends it. */
+  startTurn(agent: AgentId): Promise<void>
   /** Interrupts that it saw. */
   interrupts(agent: AgentId): Promise<number>
   /** The environment that it runs in, without what the backend itself adds. */
   environment(agent: AgentId): Promise<Record<string, string>>
-  argv(agent: AgentId): Promise<string[]>
-  /** kill -9 of the program. */
-  kill(agent: AgentId): Promise<void>
+  /** A conversation that `resume` and `fork` can go on with; no agent of the test has it. */
+  conversation(): Promise<string>
+  /** The conversation whose history the program of this agent has, as the program knows it. */
+  continues(agent: AgentId, mode: 'resume' | 'fork'): Promise<string>
+  /** What the backend can prove by itself of a text that was sent. */
+  proves: Receipt['kind']
+  /** Makes the program deaf for the next text that it is sent, which is to be sent with these options. */
+  deafen(agent: AgentId): Promise<SendOptions>
+  /** kill -9 of the program. @returns what the backend can know of its end, beside that it ended */
+  kill(agent: AgentId): Promise<Partial<Liveness>>
+  /** Makes the program end by itself, badly. @returns what the backend can know of its end, beside that it ended */
+  crash(agent: AgentId): Promise<Partial<Liveness>>
   /** Processes, sockets and sessions that still exist; for people. */
   leftovers(): Promise<string[]>
 }
@@ -43,6 +50,8 @@ export interface OrchestratorHarness extends AsyncDisposable {
 const one = 'proj/one' as AgentId
 const two = 'proj/two' as AgentId
 const stranger = 'proj/stranger' as AgentId
+/** A text that a program under test works on until it is interrupted, and shows. */
+export const LONG_WORK = 'looks like: esc to interrupt'
 const ALL: readonly Capability[] = [
   'spawn',
   'stop',
@@ -117,21 +126,21 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
       const { orchestrator } = harness
       await orchestrator.spawn(harness.request(one))
       await harness.received(one)
-      await harness.kill(one)
+      const end = await harness.kill(one)
       const liveness = await stopped(orchestrator, one)
-      expect(liveness).toMatchObject({ signal: 'SIGKILL' })
+      expect(liveness).toMatchObject({ why: expect.stringMatching(/\w/), ...end })
       const again = await orchestrator.spawn(harness.request(one))
       expect(again.liveness.kind).toBe('running')
       expect(await orchestrator.list()).toHaveLength(1)
     })
 
-    it('shows the exit code and the last screen of a crashed program, and hands the screen over when replacing it', async () => {
+    it('shows how a crashed program ended, and its last screen, and hands the screen over when replacing it', async () => {
       await using harness = await makeHarness()
       const { orchestrator } = harness
       await orchestrator.spawn(harness.request(one))
       await orchestrator.send(one, 'a last word')
-      await orchestrator.send(one, 'exit 7')
-      expect(await stopped(orchestrator, one)).toMatchObject({ exitCode: 7 })
+      const end = await harness.crash(one)
+      expect(await stopped(orchestrator, one)).toMatchObject({ why: expect.stringMatching(/\w/), ...end })
       expect((await orchestrator.output(one)).join('\n')).toContain('a last word')
       const recycled: string[] = []
       await orchestrator.spawn(harness.request(one, { onRecycled: (lines) => void recycled.push(...lines) }))
@@ -144,7 +153,7 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
       const { orchestrator } = harness
       await orchestrator.spawn(harness.request(one))
       const text = 'uses "quotes", $HOME, `ticks`, #{pid}, back\\slash; ends with a semicolon;'
-      expect(await orchestrator.send(one, text)).toMatchObject({ kind: 'shown', attempts: 1 })
+      expect(await orchestrator.send(one, text)).toMatchObject({ kind: harness.proves, attempts: 1 })
       expect(await receivedAll(harness, one, 1)).toEqual([text])
       const confirm = async () => (await harness.received(one)).includes('please confirm')
       expect(
@@ -157,10 +166,9 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
     it('does not claim acceptance that was never confirmed', async () => {
       await using harness = await makeHarness()
       await harness.orchestrator.spawn(harness.request(one))
-      const error = await failure(
-        harness.orchestrator.send(one, 'nobody confirms', { confirm: async () => false }),
-      )
-      expect(error).toBeInstanceOf(TimeoutError)
+      const options = await harness.deafen(one)
+      const error = await failure(harness.orchestrator.send(one, 'nobody hears this', options))
+      expect(error).toBeInstanceOf(GtError)
       expect(error).toMatchObject({ code: 'not-accepted' })
     })
 
@@ -200,8 +208,8 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
       await Promise.all([one, two].map((agent) => orchestrator.spawn(harness.request(agent))))
       if (!(await can(harness, 'broadcast', () => orchestrator.broadcast([one], 'x')))) return
       const outcomes = await orchestrator.broadcast([one, stranger, two], 'to everybody')
-      expect(outcomes.get(one)).toMatchObject({ kind: 'shown' })
-      expect(outcomes.get(two)).toMatchObject({ kind: 'shown' })
+      expect(outcomes.get(one)).toMatchObject({ kind: harness.proves })
+      expect(outcomes.get(two)).toMatchObject({ kind: harness.proves })
       expect(outcomes.get(stranger)).toBeInstanceOf(NotFoundError)
       for (const agent of [one, two]) expect(await receivedAll(harness, agent, 1)).toEqual(['to everybody'])
     })
@@ -213,7 +221,7 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
         harness.request(one, { runtime: harness.runtime({ busyMarker: 'esc to interrupt' }) }),
       )
       if (!(await can(harness, 'assign', () => orchestrator.assign(one, 'x')))) return
-      await orchestrator.assign(one, 'looks like: esc to interrupt')
+      await orchestrator.assign(one, LONG_WORK)
       await receivedAll(harness, one, 1)
       const error = await failure(orchestrator.assign(one, 'more'))
       expect(error).toBeInstanceOf(ConflictError)
@@ -226,6 +234,7 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
       await orchestrator.spawn(harness.request(one))
       if (!(await can(harness, 'abort', () => orchestrator.abort(one)))) return
       await harness.received(one)
+      await harness.startTurn(one)
       await orchestrator.abort(one)
       await eventually('the interrupt', async () => (await harness.interrupts(one)) === 1)
       expect((await orchestrator.status(one)).kind).toBe('running')
@@ -238,7 +247,8 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
         const { orchestrator } = harness
         const args = ['--continue', '{session}']
         const able = harness.runtime(mode === 'resume' ? { resumeArgs: args } : { forkArgs: args })
-        const request = harness.request(one, { runtime: able, launch: { session: 'conv-1' } })
+        const conversation = await harness.conversation()
+        const request = harness.request(one, { runtime: able, launch: { session: conversation } })
         if (!(await can(harness, mode, () => orchestrator[mode](request)))) return
         const unable = {
           ...request,
@@ -248,7 +258,7 @@ export function orchestratorContract(name: string, makeHarness: () => Promise<Or
         expect(error).toBeInstanceOf(OperationError)
         expect(error).toMatchObject({ code: 'not-supported', details: { runtime: 'simple' } })
         await orchestrator[mode](request)
-        expect((await harness.argv(one)).slice(-2)).toEqual(['--continue', 'conv-1'])
+        expect(await harness.continues(one, mode)).toBe(conversation)
       })
     }
 

@@ -36,6 +36,7 @@ export interface TmuxHarness extends OrchestratorHarness {
   /** Of this agent's program: its files. */
   folder(agent: AgentId): string
   options: TmuxOrchestratorOptions
+  argv(agent: AgentId): Promise<string[]>
   /** A tmux command against the server under test. */
   tmux(...args: string[]): string
 }
@@ -86,6 +87,7 @@ export async function makeTmuxHarness(changes: Partial<TmuxOrchestratorOptions> 
         ? readFileSync(name, 'utf8')
         : undefined
     })
+  const argv = async (agent: AgentId) => (await written(agent, 'argv')).split('\0').slice(0, -1)
   const tmux = (...args: string[]) =>
     execFileSync('tmux', ['-u', '-S', socketPath, '-f', '/dev/null', ...args], {
       encoding: 'utf8',
@@ -137,11 +139,24 @@ export async function makeTmuxHarness(changes: Partial<TmuxOrchestratorOptions> 
         delete all[name]
       return all
     },
-    argv: async (agent) => (await written(agent, 'argv')).split('\0').slice(0, -1),
+    argv,
+    startTurn: async () => undefined,
+    conversation: async () => 'conv-1',
+    async continues(agent) {
+      const [flag, conversation] = (await argv(agent)).slice(-2)
+      return flag === '--continue' ? (conversation ?? '') : ''
+    },
+    proves: 'shown',
+    deafen: async () => ({ confirm: async () => false }),
     async kill(agent) {
       const { liveness } = await orchestrator.get(agent)
-      if (liveness.kind !== 'running') throw new Error(`${agent} does not run`)
+      if (liveness.kind !== 'running' || liveness.pid === undefined) throw new Error(`${agent} does not run`)
       process.kill(liveness.pid, 'SIGKILL')
+      return { signal: 'SIGKILL' }
+    },
+    async crash(agent) {
+      await orchestrator.send(agent, 'exit 7')
+      return { exitCode: 7 }
     },
     leftovers: async () => [...processesOf(root), ...(existsSync(socketPath) ? [socketPath] : [])],
     async [Symbol.asyncDispose]() {

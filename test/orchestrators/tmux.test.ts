@@ -31,7 +31,9 @@ function clientOf(harness: TmuxHarness): TmuxClient {
 
 async function runningPid(harness: TmuxHarness, agent: AgentId): Promise<number> {
   const { liveness } = await harness.orchestrator.get(agent)
-  return liveness.kind === 'running' ? liveness.pid : expect.fail(`${agent} does not run`)
+  return liveness.kind === 'running' && liveness.pid !== undefined
+    ? liveness.pid
+    : expect.fail(`${agent} does not run`)
 }
 
 const sh = (harness: TmuxHarness, line: string) => harness.runtime({ command: ['sh', '-c', line] })

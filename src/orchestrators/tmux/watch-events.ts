@@ -1,6 +1,8 @@
 import { GtError } from '../../domain/errors.js'
 import type { AgentId } from '../../domain/ids.js'
-import type { ObservedSession, OrchestratorEvent } from '../../ports/orchestrator.js'
+import type { OrchestratorEvent } from '../../ports/orchestrator.js'
+
+import { sessionChanges } from '../session-changes.js'
 import { openControlClient } from './control-client.js'
 import { askPanes, type Observing, sessionOf } from './observe-panes.js'
 import type { PaneRecord } from './parse-panes.js'
@@ -39,7 +41,7 @@ export async function* watchEvents(deps: Observing, signal: AbortSignal): AsyncG
       for (let panes = await watch.next(); panes !== undefined; panes = await watch.next()) {
         wasConnected = true
         failures = 0
-        yield* changes(known, panes.map(sessionOf))
+        yield* sessionChanges(known, panes.map(sessionOf))
       }
       if (signal.aborted) return
       why = await watch.closed
@@ -49,24 +51,6 @@ export async function* watchEvents(deps: Observing, signal: AbortSignal): AsyncG
       return
     }
     await deps.clock.sleep(RECONNECT_MS * (failures + 1))
-  }
-}
-
-function* changes(
-  known: Map<AgentId, string>,
-  sessions: readonly ObservedSession[],
-): Generator<OrchestratorEvent> {
-  const present = new Set(sessions.map((session) => session.agent))
-  for (const agent of [...known.keys()]) {
-    if (present.has(agent)) continue
-    known.delete(agent)
-    yield { kind: 'session-gone', agent }
-  }
-  for (const session of sessions) {
-    const text = JSON.stringify(session)
-    if (known.get(session.agent) === text) continue
-    known.set(session.agent, text)
-    yield { kind: 'session-changed', session }
   }
 }
 
