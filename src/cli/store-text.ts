@@ -2,14 +2,25 @@ import type { CompactedStore } from '../app/compact-store.js'
 
 type Compaction = NonNullable<CompactedStore['compaction']>
 
-export function compactionText({ compaction }: CompactedStore, dryRun: boolean): string[] {
-  if (compaction === undefined) return ['nothing is due']
-  const lines = [compactedLine(compaction, dryRun)]
-  const { stopped } = compaction
-  if (stopped !== undefined) {
-    lines.push(`left alone from file ${stopped.segment} on: ${stopped.why}; gt doctor says more`)
+type History = NonNullable<CompactedStore['history']>
+
+export function compactionText({ compaction, history }: CompactedStore, dryRun: boolean): string[] {
+  const lines: string[] = []
+  if (compaction !== undefined) lines.push(compactedLine(compaction, dryRun))
+  if (compaction?.stopped !== undefined) {
+    const { segment, why } = compaction.stopped
+    lines.push(`left alone from file ${segment} on: ${why}`)
   }
-  return lines
+  if (history !== undefined) lines.push(historyLine(history))
+  return lines.length === 0 ? ['nothing is due'] : lines
+}
+
+function historyLine({ commits, archivedAs, before, after }: History): string {
+  const squashed =
+    archivedAs === undefined
+      ? `history: ${count(commits, 'commit')}`
+      : `history: one commit of ${commits}, kept as ${archivedAs}`
+  return `${squashed}; ${byteText(before)} -> ${byteText(after)}`
 }
 
 function compactedLine({ segments, entities, before, after }: Compaction, dryRun: boolean): string {

@@ -29,9 +29,28 @@ export interface Upkeep {
   sync(request: SyncRequest): Promise<SyncReceipt>
   /** How the exchange stands; undefined when there was none yet. Reads one small file. */
   syncState(): SyncState | undefined
+
+  /**
+   * Packs the store's own git history and makes one commit of this clone's branch, same tree, when its first commit is 90
+   * days old. The old commits stay under refs/archive/ of this repository. Safe beside commits and pushes.
+   *
+   * @param options - squash: also when the branch is younger
+   * @throws ExternalError codes `git-failed`, `git-missing`
+   */
+  packHistory(options?: { squash?: boolean }): Promise<HistoryCare>
 }
 
-export type UpkeepWork = 'compact'
+export type UpkeepWork = 'compact' | 'squash' | 'gc'
+
+export interface HistoryCare {
+  /** Of the own branch, before. */
+  commits: number
+  /** Ref that keeps them, when they were made one. */
+  archivedAs?: string
+  /** Bytes of the repository. */
+  before: number
+  after: number
+}
 
 /** Files of the own chain. */
 export interface ChainSize {

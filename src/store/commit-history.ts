@@ -220,7 +220,8 @@ function noteCommit(context: HistoryContext, commit: string, tip: Tip, changes: 
   for (const [path, size] of sizes) if (path.startsWith('log/')) files[path.slice('log/'.length)] = size
   const temporary = `${historyNotePath(paths)}.${randomId(settings.random.bytes(8), 8)}.tmp`
   const own = tip.clone === context.identity.clone ? commit : before.commit
-  const note = JSON.stringify({ commit: own, at: settings.now(), files })
+  const commits = before.commits + (changes.length > 0 ? 1 : 0)
+  const note = JSON.stringify({ commit: own, at: settings.now(), commits, files })
   writeAtomically(historyNotePath(paths), note, { temporary, durable: false })
 }
 

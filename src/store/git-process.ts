@@ -10,6 +10,8 @@ export interface GitRun {
   args: readonly string[]
   env: Env
   input?: Buffer
+  /** GIT_AUTHOR_DATE and GIT_COMMITTER_DATE, when git should not take its own. */
+  dates?: Readonly<Record<string, string>>
 }
 
 export interface GitResult {
@@ -29,9 +31,13 @@ export function branchOf(clone: string): string {
  * Runs git so that nothing of the user's set-up reaches it: no configuration, no hooks, no GIT_* variables.
  * @throws ExternalError code `git-missing` when it cannot be started
  */
-export function runGit({ repository, args, env, input }: GitRun): Promise<GitResult> {
+export function runGit({ repository, args, env, input, dates }: GitRun): Promise<GitResult> {
   const fixed = ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', `--git-dir=${repository}`]
-  const options = { env: gitEnv(env), encoding: 'utf8' as const, maxBuffer: MAX_OUTPUT_BYTES }
+  const options = {
+    env: { ...gitEnv(env), ...dates },
+    encoding: 'utf8' as const,
+    maxBuffer: MAX_OUTPUT_BYTES,
+  }
   return new Promise((resolve, reject) => {
     const child = execFile('git', [...fixed, ...args], options, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number') reject(notStarted(args, error))

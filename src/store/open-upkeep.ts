@@ -21,5 +21,12 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       return syncStore(context.paths, context.settings, request)
     },
     syncState: () => syncState(context.paths, context.settings),
+    async packHistory({ squash = false } = {}) {
+      const [{ careForHistory }, { ownClone }] = await Promise.all([
+        import('./compact/history-care.js'),
+        import('./compact/compact-store.js'),
+      ])
+      return careForHistory(context, ownClone(context), squash)
+    },
   }
 }

@@ -11,6 +11,8 @@ export interface HistoryNote {
   commit: string
   /** Milliseconds since the epoch. */
   at: number
+  /** Made so far, as far as this note was kept. */
+  commits: number
   /** Committed bytes of each own file. */
   files: Record<string, number>
 }
@@ -20,7 +22,7 @@ export function historyNotePath(paths: StorePaths): string {
 }
 
 export function readHistoryNote(paths: StorePaths): HistoryNote {
-  const none: HistoryNote = { commit: '', at: 0, files: {} }
+  const none: HistoryNote = { commit: '', at: 0, commits: 0, files: {} }
   let text: string
   try {
     text = readFileSync(historyNotePath(paths), 'utf8')

@@ -58,6 +58,21 @@ describe('gt store compact', () => {
     )
   })
 
+  it('--history leaves one commit of everything, and keeps the old ones aside', async () => {
+    await using town = await testTown()
+    for (const id of ['a', 'b', 'c']) {
+      await town.ok('bead', 'create', '--id', id, 'title')
+      await town.ok('store', 'commit')
+    }
+    const repository = join(town.root, '.beads/.git')
+    const tree = town.git(repository, 'log', '-1', '--format=%T')
+    expect(await town.ok('store', 'compact', '--history')).toMatch(
+      /^history: one commit of 3, kept as refs\/archive\/beads\/\S+; [\d.]+ kB -> [\d.]+ kB$/m,
+    )
+    expect(town.git(repository, 'log', '--format=%T')).toBe(tree)
+    expect(town.git(repository, 'for-each-ref', 'refs/archive').split('\n')).toHaveLength(1)
+  })
+
   it('happens by itself, in the background of a command, when there are 64 closed files', async () => {
     await using town = await testTown()
     fill(town, 65)

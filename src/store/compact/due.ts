@@ -5,6 +5,7 @@ import { type CloneIdentity, readIdentity } from '../clone-identity.js'
 import { listLog, noFiles } from '../layout.js'
 import type { UpkeepContext } from './compact-store.js'
 import { newestBase } from './fold-chain.js'
+import { historyDue } from './history-care.js'
 
 /** Each open of a store lists them all, and a reader without a snapshot opens each. */
 const MANY_SEGMENTS = 64
@@ -14,7 +15,10 @@ const DAY_MS = 86_400_000
 export function workDue(context: UpkeepContext): UpkeepWork[] {
   const identity = readIdentity(context.paths.clone)
   if (identity === undefined) return []
-  return isCompactionDue(context, identity) ? ['compact'] : []
+  return [
+    ...(isCompactionDue(context, identity) ? ['compact' as const] : []),
+    ...historyDue(context, identity),
+  ]
 }
 
 function isCompactionDue({ paths, settings }: UpkeepContext, { clone, createdAt }: CloneIdentity): boolean {
