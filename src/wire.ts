@@ -53,7 +53,7 @@ export async function openTown(around: Surroundings): Promise<Town> {
     root,
     places,
     config,
-    ledger: openLedger(join(root, '.beads'), { onStep: step }),
+    ledger: openLedger(join(root, '.beads'), { onStep: step, archiveAfterMs: config.store.archiveAfterMs }),
     host,
     clock,
     random,
@@ -72,7 +72,11 @@ export async function openTown(around: Surroundings): Promise<Town> {
     },
     async upkeep() {
       const { openUpkeep } = await import('./store/open-upkeep.js')
-      return openUpkeep(join(root, '.beads'), { onStep: step, env })
+      return openUpkeep(join(root, '.beads'), {
+        onStep: step,
+        archiveAfterMs: config.store.archiveAfterMs,
+        env,
+      })
     },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
     async watchConfig(onChange) {

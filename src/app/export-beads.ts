@@ -7,7 +7,10 @@ import type { View } from '../ports/ledger.js'
 /** Every bead, message and convoy as a JSON line of bd, deleted ones as tombstones; sorted by id. What was imported comes out as it went in. */
 export function exportBeads(view: View, options: { withMail: boolean }): string[] {
   const kinds = BD_KINDS.filter((kind) => kind !== 'mail' || options.withMail)
-  const entities = kinds.flatMap((kind) => [...view.list({ kind }), ...view.tombstones(kind)])
+  const entities = kinds.flatMap((kind) => [
+    ...view.list({ kind, archived: 'too' }),
+    ...view.tombstones(kind),
+  ])
   return entities.sort(byId).map((entity) => {
     const times = view.times(entity.id) ?? { fields: {}, sets: {} }
     return sortedJson(bdIssue(shapeOf({ entity, times, comments: view.comments(entity.id) })))

@@ -6,6 +6,8 @@ export interface BeadFilter {
   rig?: string
   label?: string
   assignee?: string
+  /** Beads closed long ago, which lists leave out. */
+  archived?: 'too' | 'only'
 }
 
 export interface ListedBead extends Bead {
@@ -22,6 +24,7 @@ export function listBeads(view: View, filter: BeadFilter): ListedBead[] {
       kind: 'bead',
       status: stored,
       ...(filter.assignee === undefined ? {} : { assignee: filter.assignee }),
+      ...(filter.archived === undefined ? {} : { archived: filter.archived }),
     })
     .map(beadFrom)
     .filter((bead) => filter.rig === undefined || bead.rig === filter.rig)

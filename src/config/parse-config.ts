@@ -200,6 +200,7 @@ function resolve(
       nudgeBytes: toml.limits.nudge_bytes,
     },
     store: {
+      archiveAfterMs: toml.store.archive_after,
       remoteRefs: toml.store.remote_refs,
       ...(toml.store.remote === undefined ? {} : { remote: toml.store.remote }),
     },

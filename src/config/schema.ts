@@ -5,14 +5,14 @@ import { z } from 'zod'
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
 const name = z.string().regex(NAME, 'must be 1 to 32 lower-case letters, digits or "-"')
 
-const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** "90s", "10m", "2h" → milliseconds. */
+/** "90s", "10m", "2h", "90d" → milliseconds. */
 const duration = z.string().transform((text, context) => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
   const value = match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0) : 0
   if (value > 0) return value
-  context.addIssue({ code: 'custom', message: 'must be a duration such as "90s", "10m" or "2h"' })
+  context.addIssue({ code: 'custom', message: 'must be a duration such as "90s", "10m", "2h" or "90d"' })
   return z.NEVER
 })
 
@@ -119,6 +119,7 @@ export const townSchema = z.strictObject({
         .min(1)
         .regex(/^[^-\s][^\u0000-\u001f]*$/, 'must be the address of a git repository')
         .optional(),
+      archive_after: duration.default(90 * 86_400_000),
       remote_refs: z.enum(['branches', 'hidden']).default('branches'),
     })
     .prefault({}),

@@ -27,6 +27,8 @@ export interface Limits {
 
 /** Where the beads of several machines meet. */
 export interface StoreConfig {
+  /** Beads that were closed, and not touched, for this long are left out of lists. */
+  archiveAfterMs: number
   /** Address of a git repository; undefined: this machine alone. */
   remote?: string
   /** `hidden`: outside of its branches, for a repository that holds a project. */

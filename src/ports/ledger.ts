@@ -53,6 +53,11 @@ export interface EntityQuery {
   status?: string | readonly string[]
   /** Value of the `assignee` register (for mail: the recipient). */
   assignee?: string
+  /**
+   * Beads that were closed long ago (`[store] archive_after`) and not touched since are archived: left out unless asked
+   * for. `get`, `resolve`, `comments` and `referrers` find them as ever.
+   */
+  archived?: 'too' | 'only'
 }
 
 /** ISO 8601, UTC. Cleared fields and removed elements have a time, too. */

@@ -1,26 +1,36 @@
 import { type EntityState, emptyState } from './entity-state.js'
 import type { FoldTarget, StoredEvent } from './fold.js'
-import { type ReadableState, unpackState } from './packed-state.js'
+import { type PackedState, type ReadableState, unpackState } from './packed-state.js'
 import { assignShown, groupOf, type Named, shownForm } from './shown-ids.js'
 import type { Snapshot } from './snapshot.js'
 import type { Damage } from './snapshot-format.js'
-import { type Stamp, stampHorizon } from './stamp.js'
+import { type Stamp, stampHorizon, stampMs } from './stamp.js'
+import { ARCHIVE_AFTER_MS } from './store-options.js'
 
-/** A state to read, and its row in the snapshot (-1: the overlay holds it). */
+/** A snapshot, and which of its entities something newer stands over. */
+export interface Layer {
+  readonly snapshot: Snapshot
+  /** 1: the overlay, or the layer above, holds this entity. */
+  readonly shadowed: Uint8Array
+}
+
+/** A state to read, and its row in the layer it is from (-1: the overlay holds it). */
 export interface Found {
   state: ReadableState
   row: number
+  layer?: Layer
 }
 
 /**
- * The folded state: a snapshot that never changes, and over it the entities touched since. Without a snapshot all
- * entities are in the overlay.
+ * The folded state: a snapshot that never changes, in two layers, and over it the entities touched since. Without a
+ * snapshot all entities are in the overlay. The lower layer holds what rests (closed long ago); it is opened when an id
+ * is not found above it, or a question can concern it.
  */
 export class EntityTable implements FoldTarget {
-  readonly snapshot: Snapshot | undefined
+  /** The upper layer. */
+  readonly hot: Layer | undefined
+  #cold: Layer | undefined
   readonly overlay = new Map<string, EntityState>()
-  /** 1: the overlay holds this entity of the snapshot. */
-  readonly shadowed: Uint8Array
   readonly damage: Damage
   /** Greatest stamp met that is not too far ahead of the clock. */
   greatest: Stamp
@@ -32,40 +42,72 @@ export class EntityTable implements FoldTarget {
   readonly #births = new Map<string, string[]>()
   readonly #shown = new Map<string, ReadonlyMap<string, string>>()
   readonly #now: () => number
+  readonly #archiveAfterMs: number
   #horizon = ''
 
-  constructor(snapshot: Snapshot | undefined, now: () => number) {
-    this.snapshot = snapshot
-    this.shadowed = new Uint8Array(snapshot?.count ?? 0)
+  constructor(snapshot: Snapshot | undefined, now: () => number, archiveAfterMs = ARCHIVE_AFTER_MS) {
+    if (snapshot !== undefined) this.hot = { snapshot, shadowed: new Uint8Array(snapshot.count) }
     this.damage = { ...(snapshot?.meta.damage ?? { tornLines: 0, badLines: 0, unknownOps: 0 }) }
     this.greatest = snapshot?.meta.greatest ?? ''
     this.format = snapshot?.meta.format ?? 0
     this.#now = now
+    this.#archiveAfterMs = archiveAfterMs
   }
 
   get nowMs(): number {
     return this.#now()
   }
 
+  /** Beads at rest since before this are archived. Seconds since the epoch; counted from the newest record, see event-age. */
+  get archivedBefore(): number {
+    const newestMs = this.greatest === '' ? this.nowMs : Math.min(this.nowMs, stampMs(this.greatest))
+    return Math.floor((newestMs - this.#archiveAfterMs) / 1000)
+  }
+
+  /** @throws SnapshotDamaged when the lower layer cannot be read */
+  get cold(): Layer | undefined {
+    const { hot } = this
+    if (this.#cold !== undefined || hot?.snapshot.meta.cold === undefined) return this.#cold
+    const snapshot = hot.snapshot.openCold()
+    const shadowed = new Uint8Array(snapshot.count)
+    for (const row of hot.snapshot.meta.cold.shadowed) shadowed[row] = 1
+    for (const id of this.overlay.keys()) {
+      const row = snapshot.find(id)
+      if (row >= 0) shadowed[row] = 1
+    }
+    this.#cold = { snapshot, shadowed }
+    return this.#cold
+  }
+
+  /** From the top. */
+  get layers(): Layer[] {
+    return [this.hot, this.cold].filter((layer) => layer !== undefined)
+  }
+
+  close(): void {
+    this.hot?.snapshot.close()
+    this.#cold?.snapshot.close()
+  }
+
   /** Reads without taking the entity into the overlay. */
   peek(id: string): Found | undefined {
     const touched = this.overlay.get(id)
-    if (touched !== undefined) return { state: touched, row: -1 }
-    const row = this.snapshot?.find(id) ?? -1
-    return row < 0 ? undefined : this.foundInSnapshot(row)
+    return touched === undefined ? this.#below(id) : { state: touched, row: -1 }
   }
 
-  foundInSnapshot(row: number): Found | undefined {
-    return this.snapshot === undefined ? undefined : { state: this.snapshot.state(row), row }
+  /** As the snapshot has it. */
+  #below(id: string): Found | undefined {
+    if (this.hot === undefined) return undefined
+    return rowIn(this.hot, id) ?? (this.cold === undefined ? undefined : rowIn(this.cold, id))
   }
 
   find(id: string): EntityState | undefined {
     const touched = this.overlay.get(id)
-    if (touched !== undefined || this.snapshot === undefined) return touched
-    const entity = this.snapshot.find(id)
-    if (entity < 0) return undefined
-    const state = unpackState(this.snapshot.state(entity))
-    this.shadowed[entity] = 1
+    if (touched !== undefined) return touched
+    const found = this.#below(id)
+    if (found === undefined) return undefined
+    const state = unpackState(found.state as PackedState)
+    if (found.layer !== undefined) found.layer.shadowed[found.row] = 1
     this.overlay.set(id, state)
     return state
   }
@@ -107,21 +149,22 @@ export class EntityTable implements FoldTarget {
 
   /** In order of marks, each once. */
   get events(): readonly StoredEvent[] {
-    this.#events ??= inOrder([...(this.snapshot?.events ?? []), ...this.#newEvents])
+    this.#events ??= inOrder([...(this.hot?.snapshot.events ?? []), ...this.#newEvents])
     return this.#events
   }
 
-  /** @param row - place in the snapshot, when that is where the state is from; -1 otherwise */
-  shownId(state: ReadableState, row: number): string {
+  shownId({ state, row, layer }: Found): string {
     if (state.a === undefined) return state.id
     const group = groupOf(state.id)
-    if (!this.#births.has(group)) return this.#shownBefore(state, row)
+    if (!this.#births.has(group))
+      return this.#shownBefore(state, layer === undefined ? undefined : { layer, row })
     return this.#shownIn(group).get(state.id) ?? state.id
   }
 
-  #shownBefore(state: ReadableState, row: number): string {
-    const entity = row < 0 ? (this.snapshot?.find(state.id) ?? -1) : row
-    const characters = entity < 0 ? state.a : this.snapshot?.column8('shown')[entity]
+  #shownBefore(state: ReadableState, at: { layer: Layer; row: number } | undefined): string {
+    const found = at ?? this.#below(state.id)
+    if (found?.layer === undefined) return shownForm(state.id, state.a)
+    const characters = found.layer.snapshot.column8('shown')[found.row]
     return characters === 0 ? state.id : shownForm(state.id, characters)
   }
 
@@ -137,24 +180,22 @@ export class EntityTable implements FoldTarget {
 
   #members(group: string): Named[] {
     const members: Named[] = []
-    for (const entity of this.snapshot?.groupMembers(group) ?? []) {
-      if (this.shadowed[entity] !== 1) addNamed(members, this.snapshot?.state(entity))
-    }
     // What the snapshot knows and the overlay touched is in `births` only when its birth changed.
-    for (const state of this.#touchedMembers(group)) addNamed(members, state)
+    const touched = new Set(this.#births.get(group))
+    for (const { snapshot, shadowed } of this.layers) {
+      for (const row of snapshot.groupMembers(group)) {
+        if (shadowed[row] === 1) touched.add(snapshot.id(row))
+        else addNamed(members, snapshot.state(row))
+      }
+    }
+    // A row below one of the layer above is no member of the overlay.
+    for (const id of touched) addNamed(members, this.overlay.get(id))
     return members
   }
 
-  *#touchedMembers(group: string): Iterable<EntityState> {
-    const ids = new Set(this.#births.get(group))
-    for (const entity of this.snapshot?.groupMembers(group) ?? []) {
-      const id = this.snapshot?.id(entity)
-      if (id !== undefined && this.shadowed[entity] === 1) ids.add(id)
-    }
-    for (const id of ids) {
-      const state = this.overlay.get(id)
-      if (state !== undefined) yield state
-    }
+  /** Groups with keys that the snapshot does not know with this birth. */
+  get groupsWithNewBirth(): Iterable<string> {
+    return this.#births.keys()
   }
 
   /** Whether shown ids in `group` may differ from what the snapshot says. */
@@ -166,6 +207,15 @@ export class EntityTable implements FoldTarget {
   shownInGroup(group: string): ReadonlyMap<string, string> {
     return this.#shownIn(group)
   }
+}
+
+function rowIn(layer: Layer, id: string): Found | undefined {
+  const row = layer.snapshot.find(id)
+  return row < 0 ? undefined : foundIn(layer, row)
+}
+
+export function foundIn(layer: Layer, row: number): Found {
+  return { state: layer.snapshot.state(row), row, layer }
 }
 
 function addNamed(members: Named[], state: ReadableState | undefined): void {

@@ -12,17 +12,17 @@ const MAX_RESTARTS = 8
 /** The state of the store in this process, brought up to date on demand. */
 export class LogState {
   readonly #paths: StorePaths
-  readonly #now: () => number
+  readonly #newTable: (snapshot: Snapshot | undefined) => EntityTable
   #table: EntityTable
   #chains = new Map<string, ChainCursor>()
   #isLoaded = false
   /** Bytes of log that a new process would have to read beyond the snapshot. */
   #tailBytes = 0
 
-  constructor(paths: StorePaths, now: () => number) {
+  constructor(paths: StorePaths, now: () => number, archiveAfterMs?: number) {
     this.#paths = paths
-    this.#now = now
-    this.#table = new EntityTable(undefined, now)
+    this.#newTable = (snapshot) => new EntityTable(snapshot, now, archiveAfterMs)
+    this.#table = this.#newTable(undefined)
   }
 
   get table(): EntityTable {
@@ -92,16 +92,17 @@ export class LogState {
     return cursor
   }
 
-  /** A snapshot of this state was written: new processes start behind what was read so far. */
+  /** A snapshot of this state was written: like a new process, this one goes on from there, with nothing in memory. */
   noteSnapshotWritten(): void {
     this.#tailBytes = 0
+    this.#isLoaded = false
   }
 
   close(): void {
-    this.#table.snapshot?.close()
+    this.#table.close()
     this.#isLoaded = false
     this.#chains = new Map()
-    this.#table = new EntityTable(undefined, this.#now)
+    this.#table = this.#newTable(undefined)
   }
 
   #load(useSnapshot: boolean): void {
@@ -114,7 +115,7 @@ export class LogState {
 
   #adopt(snapshot: Snapshot): void {
     try {
-      this.#table = new EntityTable(snapshot, this.#now)
+      this.#table = this.#newTable(snapshot)
       for (const saved of snapshot.meta.chains) this.#chains.set(saved.clone, loadCursor(saved))
     } catch (error) {
       snapshot.close()

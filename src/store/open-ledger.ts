@@ -63,7 +63,7 @@ class FileLedger implements StoreLedger {
   constructor(paths: StorePaths, settings: StoreSettings) {
     this.#paths = paths
     this.#settings = settings
-    this.#log = new LogState(paths, settings.now)
+    this.#log = new LogState(paths, settings.now, settings.archiveAfterMs)
     this.#view = new StoreView(this.#log, paths.blob)
     this.#appender = new Appender(paths, this.#log, settings)
   }
@@ -210,6 +210,8 @@ class FileLedger implements StoreLedger {
       this.#log.query(() =>
         writeSnapshot(this.#paths.snapshot, this.#log, {
           temporary: `${this.#paths.snapshot}.${this.#random(8)}.tmp`,
+          unique: this.#random(8),
+          minResting: this.#settings.minResting,
           onStep: (step) => this.#settings.onStep(`snapshot:${step}`),
         }),
       )

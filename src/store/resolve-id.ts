@@ -1,6 +1,6 @@
 import type { EntityKind } from '../domain/record.js'
 import { isVisible } from './entity-state.js'
-import type { EntityTable, Found } from './entity-table.js'
+import { type EntityTable, type Found, foundIn } from './entity-table.js'
 import { freeLength, groupOf, MIN_SHOWN } from './shown-ids.js'
 
 /** Visible entities of `kind` that `typed` can mean: the exact id, else the exact shown id, else all with that prefix. */
@@ -18,10 +18,12 @@ export function matchingStates(table: EntityTable, kind: EntityKind, typed: stri
 
 function withPrefix(table: EntityTable, kind: EntityKind, typed: string): Found[] {
   const found: Found[] = []
-  for (const entity of table.snapshot?.withPrefix(typed) ?? []) {
-    if (table.shadowed[entity] === 1) continue
-    const match = table.foundInSnapshot(entity)
-    if (match !== undefined && isOf(match, kind)) found.push(match)
+  for (const layer of table.layers) {
+    for (const row of layer.snapshot.withPrefix(typed)) {
+      if (layer.shadowed[row] === 1) continue
+      const match = foundIn(layer, row)
+      if (isOf(match, kind)) found.push(match)
+    }
   }
   for (const state of table.overlay.values()) {
     const match = { state, row: -1 }

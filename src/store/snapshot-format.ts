@@ -1,4 +1,5 @@
 import type { SavedChain } from './chain-cursor.js'
+import { type Stamp, stampMs } from './stamp.js'
 
 /**
  * cache/snap: header, then sections, each 8-byte aligned with its own CRC so that a reader checks only what it uses: the first
@@ -10,7 +11,7 @@ import type { SavedChain } from './chain-cursor.js'
  * Numbers have the byte order of the machine: the file never leaves it. The last character of the magic is the version
  * of this layout AND of the fold: raise it whenever either changes, so that an old snapshot is rebuilt.
  */
-export const MAGIC = 'gtsnap-1'
+export const MAGIC = 'gtsnap-2'
 export const BYTE_ORDER_MARK = 0x01020304
 
 export const SECTIONS = [
@@ -21,15 +22,22 @@ export const SECTIONS = [
   /** Indexes into meta.strings, 0: absent. u16 while that is enough, else u32: the length tells. */
   'status',
   'assignee',
+  /** u32 seconds since the epoch of the last change. */
+  'last',
   /** u8 random characters shown; 0: the whole key. */
   'shown',
   /** u32, one more than entities: where in `ids` the id starts; the next start minus one is its end. */
   'idOffset',
   /** A newline, then each id with a newline. */
   'ids',
-  /** u32 open-addressing tables of entity number + 1: by id, and by the group whose shown ids could be equal. */
+  /**
+   * u32 open-addressing tables of entity number + 1: by id, and by the group whose shown ids could be equal. Checked
+   * block by block, by the u32 sums that follow.
+   */
   'idHash',
+  'idHashSums',
   'groupHash',
+  'groupHashSums',
   /**
    * u32, one more than entities; and u32. Not checked as a whole: a wrong place or a wrong sum fails at the row, and
    * a query for three rows need not add up a column.
@@ -74,6 +82,26 @@ export interface SnapshotMeta {
   damage: Damage
   greatest: string
   format: number
+  /** Only in the upper layer, when there is a lower one. */
+  cold?: ColdLayer
+}
+
+/** The lower layer: a file of the same kind, beside this one, with what rests. It has no chains and no events. */
+export interface ColdLayer {
+  /** In the folder of the snapshot. */
+  name: string
+  /** Its rows that the upper layer holds in a newer state. */
+  shadowed: number[]
+  /** What it holds: statuses by kind, '' for none. */
+  statuses: Partial<Record<string, string[]>>
+  /** All of it was last changed before this. Seconds since the epoch. */
+  before: number
+}
+
+/** Of a stamp; a year beyond 2105 counts as the last that fits. */
+export function lastSeconds(stamp: Stamp): number {
+  const seconds = Math.floor(stampMs(stamp) / 1000)
+  return seconds >= 0 ? Math.min(seconds, 0xffffffff) : 0
 }
 
 /** FNV-1a over UTF-16 units. */
@@ -82,6 +110,10 @@ export function hashText(text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
 }
+
+/** 4 KiB: what one look-up reads and adds up. */
+export const HASH_BLOCK_BITS = 10
+export const HASH_BLOCK_SLOTS = 1 << HASH_BLOCK_BITS
 
 /** A power of two, at most half full. */
 export function hashSize(count: number): number {

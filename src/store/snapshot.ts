@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { crc32, nativeCrc32 } from '../system/crc32.js'
 import type { StoredEvent } from './fold.js'
 import type { PackedState } from './packed-state.js'
@@ -7,6 +8,8 @@ import { groupOf } from './shown-ids.js'
 import {
   BIRTH_LENGTH,
   BYTE_ORDER_MARK,
+  HASH_BLOCK_BITS,
+  HASH_BLOCK_SLOTS,
   HEADER_BYTES,
   hashText,
   MAGIC,
@@ -18,11 +21,15 @@ import {
 
 /** Up to this size the file is read at once; beyond it only the sections that a query needs. */
 const READ_WHOLE_BYTES = 1024 * 1024
+/** From here on loading the native sum costs less than it saves. */
+const NATIVE_SUM_BYTES = 256 * 1024
 /** After this many single rows the rest is fetched in one read. */
 const SINGLE_ROWS = 16
 
 /** The cache cannot be trusted. It is dropped and the log is read instead. */
 export class SnapshotDamaged extends Error {}
+
+type HashTable = 'idHash' | 'groupHash'
 
 interface Source {
   /** Undefined once everything needed is in memory. */
@@ -37,6 +44,7 @@ export class Snapshot {
   readonly #header: Uint32Array
   readonly #sections = new Map<SectionName, Buffer>()
   readonly #columns = new Map<SectionName, Uint32Array>()
+  readonly #blocks = new Map<string, Uint32Array>()
   #meta: SnapshotMeta | undefined
   #setStrings: string[] | undefined
   #events: StoredEvent[] | undefined
@@ -44,7 +52,10 @@ export class Snapshot {
   #rows: Buffer | undefined
   #sum: (bytes: Uint8Array) => number = crc32
 
-  private constructor(source: Source, header: Uint32Array) {
+  readonly #path: string
+
+  private constructor(path: string, source: Source, header: Uint32Array) {
+    this.#path = path
     this.#source = source
     this.#header = header
     this.count = header[4] ?? 0
@@ -67,10 +78,18 @@ export class Snapshot {
       const header = readHeader(head, size)
       if (header === undefined) return undefined
       keep = !isSmall
-      return new Snapshot({ fd: isSmall ? undefined : fd, whole: isSmall ? head : undefined }, header)
+      return new Snapshot(path, { fd: isSmall ? undefined : fd, whole: isSmall ? head : undefined }, header)
     } finally {
       if (!keep) closeSync(fd)
     }
+  }
+
+  /** @throws SnapshotDamaged when it is gone or not usable */
+  openCold(): Snapshot {
+    const name = this.meta.cold?.name ?? ''
+    const cold = Snapshot.open(join(dirname(this.#path), name))
+    if (cold === undefined) throw new SnapshotDamaged(`lower layer ${name}`)
+    return cold
   }
 
   close(): void {
@@ -95,7 +114,15 @@ export class Snapshot {
   }
 
   column32(
-    name: 'idOffset' | 'rowOffset' | 'rowCrc' | 'setOffset' | 'setElement' | 'idHash' | 'groupHash',
+    name:
+      | 'last'
+      | 'idOffset'
+      | 'rowOffset'
+      | 'rowCrc'
+      | 'setOffset'
+      | 'setElement'
+      | 'idHashSums'
+      | 'groupHashSums',
   ): Uint32Array {
     let column = this.#columns.get(name)
     if (column === undefined) {
@@ -111,7 +138,7 @@ export class Snapshot {
   find(id: string): number {
     let found = -1
     this.#probe('idHash', id, (entity) => {
-      if (this.id(entity) !== id) return false
+      if (this.#idInRow(entity) !== id) return false
       found = entity
       return true
     })
@@ -122,19 +149,36 @@ export class Snapshot {
   groupMembers(group: string): number[] {
     const members: number[] = []
     this.#probe('groupHash', group, (entity) => {
-      if (groupOf(this.id(entity)) === group) members.push(entity)
+      if (groupOf(this.#idInRow(entity)) === group) members.push(entity)
       return false
     })
     return members
   }
 
-  #probe(table: 'idHash' | 'groupHash', text: string, visit: (entity: number) => boolean): void {
-    const slots = this.column32(table)
-    const mask = slots.length - 1
+  /** One row costs less than the list of all ids, and has a sum of its own. */
+  #idInRow(entity: number): string {
+    return this.#sections.has('ids') ? this.id(entity) : this.state(entity).id
+  }
+
+  #probe(table: HashTable, text: string, visit: (entity: number) => boolean): void {
+    const mask = this.#sectionLength(table) / 4 - 1
     for (let slot = hashText(text) & mask; ; slot = (slot + 1) & mask) {
-      const entry = slots[slot] ?? 0
+      const entry = this.#slots(table, slot >>> HASH_BLOCK_BITS)[slot & (HASH_BLOCK_SLOTS - 1)] ?? 0
       if (entry === 0 || visit(entry - 1)) return
     }
+  }
+
+  /** A part of a hash table that has its own sum, so that looking one id up does not cost a sum over all. */
+  #slots(table: HashTable, block: number): Uint32Array {
+    const known = this.#blocks.get(`${table} ${block}`)
+    if (known !== undefined) return known
+    const start = block * HASH_BLOCK_SLOTS * 4
+    const length = Math.min(HASH_BLOCK_SLOTS * 4, this.#sectionLength(table) - start)
+    const bytes = this.#range(this.#sectionOffset(table) + start, length)
+    if (crc32(bytes) !== this.column32(`${table}Sums`)[block]) throw new SnapshotDamaged(`${table} ${block}`)
+    const slots = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+    this.#blocks.set(`${table} ${block}`, slots)
+    return slots
   }
 
   id(entity: number): string {
@@ -207,7 +251,7 @@ export class Snapshot {
     if (known !== undefined) return known
     const bytes = this.#read(name)
     const crc = this.#header[sectionWord(SECTIONS.indexOf(name)) + 2] ?? 0
-    if (crc32(bytes) !== crc) throw new SnapshotDamaged(`section ${name}`)
+    if (sumOf(bytes) !== crc) throw new SnapshotDamaged(`section ${name}`)
     this.#sections.set(name, bytes)
     return bytes
   }
@@ -224,6 +268,10 @@ export class Snapshot {
     if (bytes.length !== length) throw new SnapshotDamaged('too short')
     return bytes
   }
+}
+
+function sumOf(bytes: Buffer): number {
+  return bytes.length < NATIVE_SUM_BYTES ? crc32(bytes) : nativeCrc32()(bytes)
 }
 
 function readHeader(head: Buffer, size: number): Uint32Array | undefined {

@@ -9,6 +9,10 @@ export interface StoreOptions {
   segmentLimitBytes?: number
   /** A base longer than this is cut into several files. Default 16 MiB. */
   baseLimitBytes?: number
+  /** Beads closed and untouched for this long are archived. Default 90 days. */
+  archiveAfterMs?: number
+  /** So many entities at rest make a lower layer of the snapshot. Default 512. */
+  minResting?: number
   /** `os`: leave flushing to the kernel; a power cut may then lose what was acknowledged. Default `full`. */
   sync?: 'full' | 'os'
   /** Called before and after every step of writing; a test may kill its process there. */
@@ -22,12 +26,17 @@ export interface StoreSettings {
   random: Random
   segmentLimitBytes: number
   baseLimitBytes: number
+  archiveAfterMs: number
+  minResting: number
   isDurable: boolean
   onStep: (step: string) => void
   env: Readonly<Record<string, string | undefined>>
 }
 
 const SEGMENT_LIMIT_BYTES = 256 * 1024
+/** About 400 kB: a small snapshot is read and written as one file in no time. */
+const MIN_RESTING = 512
+export const ARCHIVE_AFTER_MS = 90 * 86_400_000
 /** Hosts of git repositories complain about files beyond 50 MB. */
 const BASE_LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -38,6 +47,8 @@ export function storeSettings(options: StoreOptions): StoreSettings {
     random: options.random ?? systemRandom,
     segmentLimitBytes: options.segmentLimitBytes ?? SEGMENT_LIMIT_BYTES,
     baseLimitBytes: options.baseLimitBytes ?? BASE_LIMIT_BYTES,
+    archiveAfterMs: options.archiveAfterMs ?? ARCHIVE_AFTER_MS,
+    minResting: options.minResting ?? MIN_RESTING,
     isDurable: (options.sync ?? 'full') === 'full',
     onStep: options.onStep ?? (() => {}),
     env: options.env ?? process.env,

@@ -104,8 +104,8 @@ export class StoreView implements View {
     return this.#log.query((table) => select(table).map((found) => this.#entity(table, found)))
   }
 
-  #entity(table: EntityTable, { state, row }: Found): Entity {
-    return entityFromState(state, table.shownId(state, row), this.#blobs)
+  #entity(table: EntityTable, found: Found): Entity {
+    return entityFromState(found.state, table.shownId(found), this.#blobs)
   }
 
   #event({ mark, by, type, data }: StoredEvent): TownEvent {

@@ -62,6 +62,7 @@ describe('town.toml.example', () => {
   it('tells the truth about the defaults of the tables that every town has', () => {
     const defaults = townSchema.parse({})
     const shown = parse(text) as Record<string, Record<string, unknown>>
+    expect(townSchema.parse({ store: shown.store }).store).toEqual(defaults.store)
     for (const table of ['town', 'orchestration', 'limits'] as const) {
       const { opencode_server_url: _, ...values } = shown[table] ?? {}
       expect(values).toEqual(defaults[table])

@@ -103,3 +103,36 @@ describe('gt events --since', () => {
     expect(await town.gt('events', '--since', 'yesterday')).toMatchObject({ exitCode: 2, stdout: '' })
   })
 })
+
+describe('beads closed long ago', () => {
+  it('are left out of lists, shown by --archived, found by id, and come back when reopened', async () => {
+    await using town = await testTown({ toml: '[store]\narchive_after = "10d"' })
+    const clone = cloneOf(town)
+    const closed = (id: string, days: number) => {
+      const at = (hour: number) => new Date(Date.now() - days * 86_400_000 + hour * 3_600_000).toISOString()
+      writeChain(log(town), clone, 1, [
+        [at(0), { o: 'new', id, k: 'bead', f: { title: `the ${id}`, status: 'open' } }],
+        [at(1), { o: 'move', id, gen: 2, f: { status: 'closed', close_reason: 'done' } }],
+      ])
+    }
+    closed('old-1', 40)
+    closed('old-2', 30)
+    closed('young', 5)
+    await town.ok('bead', 'create', '--id', 'open-1', 'waits for an old one')
+    await town.ok('bead', 'dep', 'open-1', 'old-1')
+    const ids = async (...args: string[]) =>
+      (await town.json<{ beads: { id: string }[] }>('bead', 'list', ...args)).beads.map(({ id }) => id).sort()
+    expect(await ids()).toEqual(['open-1'])
+    expect(await ids('-s', 'closed')).toEqual(['young'])
+    expect(await ids('--all')).toEqual(['open-1', 'young'])
+    expect(await ids('--archived')).toEqual(['old-1', 'old-2'])
+    expect(await ids('--archived', '--all')).toEqual(['old-1', 'old-2', 'open-1', 'young'])
+    expect(await town.ok('bead', 'show', 'old-2')).toContain('the old-2')
+    expect((await town.json<{ beads: { id: string }[] }>('bead', 'ready')).beads).toHaveLength(1)
+    expect(await town.gt('bead', 'create', '--id', 'old-1', 'again')).toMatchObject({ exitCode: 5 })
+    expect((await town.ok('export')).split('\n').filter((line) => /"id": ?"old-/.test(line))).toHaveLength(2)
+    await town.ok('bead', 'reopen', 'old-1')
+    expect(await ids()).toEqual(['old-1', 'open-1'])
+    expect(await ids('--archived')).toEqual(['old-2'])
+  })
+})

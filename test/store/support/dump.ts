@@ -14,10 +14,12 @@ export interface Dump {
 /** All that a table holds, in one form whatever way it got there. */
 export function dumpTable(table: EntityTable): Dump {
   const states = new Map<string, EntityState>()
-  for (let row = 0; row < (table.snapshot?.count ?? 0); row++) {
-    if (table.snapshot === undefined || table.shadowed[row] === 1) continue
-    const state = unpackState(table.snapshot.state(row))
-    states.set(state.id, state)
+  for (const { snapshot, shadowed } of table.layers) {
+    for (let row = 0; row < snapshot.count; row++) {
+      if (shadowed[row] === 1) continue
+      const state = unpackState(snapshot.state(row))
+      states.set(state.id, state)
+    }
   }
   for (const state of table.overlay.values()) states.set(state.id, state)
   const dump: Dump = { entities: {}, shown: {}, events: sorted(table.events) }
@@ -25,7 +27,7 @@ export function dumpTable(table: EntityTable): Dump {
     const state = states.get(id)
     if (state === undefined) continue
     dump.entities[id] = sorted(state)
-    dump.shown[id] = table.shownId(state, -1)
+    dump.shown[id] = table.shownId({ state, row: -1 })
   }
   return dump
 }

@@ -14,6 +14,7 @@ export default defineCommand({
       many: true,
     },
     { flags: '--all', about: 'closed ones too' },
+    { flags: '--archived', about: 'those closed long ago ([store] archive_after); with --all, these too' },
     { flags: '--rig <rig>', about: 'only of this rig' },
     { flags: '-l, --label <label>', about: 'only with this label' },
     { flags: '--agent <agent>', about: 'only of this agent' },
@@ -24,16 +25,18 @@ export default defineCommand({
     const { listBeads } = await import('../../../app/list-beads.js')
     const town = await context.town()
     const view = town.ledger.read()
+    const isArchived = options.archived === true
     const status =
       options.all === true
         ? (['open', 'blocked', 'hooked', 'in_review', 'closed', 'deferred', 'failed'] as const)
-        : parseStatuses(listOption(options, 'status'))
+        : (parseStatuses(listOption(options, 'status')) ?? (isArchived ? (['closed'] as const) : undefined))
     const rig = textOption(options, 'rig')
     if (rig !== undefined) (await import('../../../app/find-entity.js')).getRig(town, rig)
     const label = textOption(options, 'label')
     const agent = textOption(options, 'agent')
     const beads = listBeads(view, {
       ...(status === undefined ? {} : { status }),
+      ...(isArchived ? { archived: options.all === true ? 'too' : 'only' } : {}),
       ...(rig === undefined ? {} : { rig }),
       ...(label === undefined ? {} : { label }),
       ...(agent === undefined
