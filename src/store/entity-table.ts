@@ -139,6 +139,17 @@ export class EntityTable implements FoldTarget {
     if (stamp <= this.#horizon) this.greatest = stamp
   }
 
+  /**
+   * Before a stamp is made: when our clock was set back, what it once allowed is too far ahead by now, and stamps written
+   * since count again.
+   */
+  forgetTooFar(): void {
+    const horizon = stampHorizon(this.#now())
+    if (this.greatest <= horizon) return
+    this.greatest = ''
+    this.#horizon = horizon
+  }
+
   noteFormat(format: number): void {
     if (format > this.format) this.format = format
   }

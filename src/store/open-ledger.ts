@@ -147,6 +147,7 @@ class FileLedger implements StoreLedger {
 
   #nextStamp(clone: string, floor: Stamp): Stamp {
     const { now } = this.#settings
+    this.#log.table.forgetTooFar()
     return nextStamp({
       nowMs: now(),
       greatest: this.#log.table.greatest,
