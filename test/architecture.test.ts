@@ -60,6 +60,7 @@ const PROCESS_EXCEPTIONS: Record<string, string> = {
   'bin.ts': 'the process entry',
   'config/load-config.ts': 'a pid makes the name of a temporary file of a cache',
   'store/blob-store.ts': 'process.getBuiltinModule loads node:crypto only when a blob is met',
+  'system/host.ts': 'process.getBuiltinModule loads node:crypto only when a file is attached',
   'store/store-options.ts': 'the default of an option; wire passes what matters',
   'git/create-repositories.ts': 'the default of an option',
   'orchestrators/tmux/socket-path.ts': 'getuid names the folder of the socket, as tmux itself does',

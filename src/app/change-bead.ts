@@ -1,10 +1,12 @@
-import { type Bead, type BeadStatus, beadFrom, blocksElement, findCycle } from '../domain/bead.js'
+import type { Bead, BeadStatus } from '../domain/bead.js'
+import { type DependencyType, dependencyElement, targetsOf } from '../domain/dependency.js'
 import { ConflictError } from '../domain/errors.js'
 import { given } from '../domain/fields.js'
 import type { Json, Op } from '../domain/record.js'
 import type { View } from '../ports/ledger.js'
 import { checkPriority, checkTitle } from './create-bead.js'
 import { getBead, getRig } from './find-entity.js'
+import { refuseCircle } from './refuse-circle.js'
 import type { Town } from './town.js'
 
 export interface BeadChange {
@@ -12,6 +14,12 @@ export interface BeadChange {
   description?: string
   priority?: number
   type?: string
+  notes?: string
+  /** ISO; null: no longer. */
+  deferUntil?: string | null
+  dueAt?: string | null
+  /** As typed; null: none. */
+  parent?: string | null
   rig?: string
   addLabels?: readonly string[]
   removeLabels?: readonly string[]
@@ -24,13 +32,16 @@ export function updateBead(town: Town, typed: string, change: BeadChange): Bead 
   const title = change.title === undefined ? undefined : checkTitle(change.title)
   if (change.priority !== undefined) checkPriority(change.priority)
   if (change.rig !== undefined) getRig(town, change.rig)
-  return changeBead(town, typed, (bead) => {
-    const ops: Op[] = []
+  const changed = changeBead(town, typed, (bead, view) => {
+    const ops: Op[] = change.parent === undefined ? [] : parentOps(view, bead, change.parent)
     const fields = given({
       title,
       description: change.description,
       priority: change.priority,
       issue_type: change.type,
+      notes: change.notes,
+      defer_until: change.deferUntil,
+      due_at: change.dueAt,
       rig: change.rig,
     })
     if (Object.keys(fields).length > 0) ops.push({ o: 'set', id: bead.id, f: fields })
@@ -43,6 +54,32 @@ export function updateBead(town: Town, typed: string, change: BeadChange): Bead 
     }
     return ops
   })
+  const parent = typeof change.parent === 'string' ? getBead(town.ledger.read(), change.parent) : undefined
+  return parent === undefined ? changed : untiedWhenCircular(town, changed, parent, 'parent-child')
+}
+
+/** Two that tie beads at the same moment see each other only now; both take their tie back, and both say so. */
+export function untiedWhenCircular(town: Town, bead: Bead, target: Bead, type: DependencyType): Bead {
+  try {
+    refuseCircle(town.ledger.read(), bead, target, type)
+  } catch (error) {
+    const x = [dependencyElement(type, target.id)]
+    changeBead(town, bead.id, () => [{ o: 'del', id: bead.id, f: 'deps', x }])
+    throw error
+  }
+  return bead
+}
+
+/** A bead has one parent at most. */
+function parentOps(view: View, bead: Bead, typed: string | null): Op[] {
+  const parent = typed === null ? undefined : getBead(view, typed)
+  const before = targetsOf(bead.deps, 'parent-child').filter((key) => key !== parent?.id)
+  const element = (key: string) => dependencyElement('parent-child', key)
+  const ops: Op[] = []
+  if (before.length > 0) ops.push({ o: 'del', id: bead.id, f: 'deps', x: before.map(element) })
+  if (parent === undefined) return ops
+  refuseCircle(view, bead, parent, 'parent-child')
+  return [...ops, { o: 'add', id: bead.id, f: 'deps', x: [element(parent.id)] }]
 }
 
 /** @throws ConflictError code `bead-busy` while an agent holds it */
@@ -70,27 +107,6 @@ export function reopenBead(town: Town, typed: string): Bead {
 
 const CLEARED_OUTCOME = { close_reason: null, assignee: null, merged_as: null }
 
-/** `bead` waits for `blocker` from now on (or no longer). @throws ConflictError code `dependency-cycle` */
-export function setDependency(town: Town, typed: string, typedBlocker: string, present: boolean): Bead {
-  return changeBead(town, typed, (bead, view) => {
-    const blocker = getBead(view, typedBlocker)
-    if (!present) return [{ o: 'del', id: bead.id, f: 'deps', x: [blocksElement(blocker.id)] }]
-    const circle = findCycle(bead.id, blocker.id, (key) => {
-      const entity = view.get(key)
-      return entity?.kind === 'bead' ? beadFrom(entity).blockedBy : []
-    })
-    if (circle) {
-      const shown = circle.map((key) => view.get(key)?.shownId ?? key)
-      throw new ConflictError(`${bead.shownId} cannot wait for ${blocker.shownId}: that closes a circle`, {
-        code: 'dependency-cycle',
-        hint: `the circle: ${shown.join(' waits for ')}`,
-        details: { circle: shown },
-      })
-    }
-    return [{ o: 'add', id: bead.id, f: 'deps', x: [blocksElement(blocker.id)] }]
-  })
-}
-
 export function commentOnBead(town: Town, typed: string, text: string): Bead {
   return changeBead(town, typed, (bead) => [{ o: 'say', id: bead.id, x: text }])
 }
@@ -100,7 +116,7 @@ export function statusMove(bead: Bead, status: BeadStatus, fields: Record<string
   return { o: 'move', id: bead.id, gen: bead.generation + 1, f: { status, ...fields } }
 }
 
-function changeBead(town: Town, typed: string, plan: (bead: Bead, view: View) => Op[]): Bead {
+export function changeBead(town: Town, typed: string, plan: (bead: Bead, view: View) => Op[]): Bead {
   const decision = town.ledger.transact(town.actor, (view) => {
     const bead = getBead(view, typed)
     return { id: bead.id, ops: plan(bead, view) }

@@ -135,7 +135,7 @@ export function checkSlingable(view: View, bead: Bead): void {
     const shown = blockers.map((key) => view.get(key)?.shownId ?? key)
     throw new ConflictError(`${bead.shownId} waits for ${shown.join(', ')}`, {
       code: 'bead-blocked',
-      hint: `sling that first, or drop the dependency: gt bead dep ${bead.shownId} ${shown[0]} --remove`,
+      hint: `sling that first, or drop the dependency: gt bead dep remove ${bead.shownId} ${shown[0]}`,
       details: { bead: bead.id, blockers },
     })
   }

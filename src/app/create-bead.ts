@@ -1,4 +1,5 @@
-import { type Bead, beadFrom, blocksElement } from '../domain/bead.js'
+import { type Bead, beadFrom } from '../domain/bead.js'
+import { type DependencyType, dependencyElement } from '../domain/dependency.js'
 import { ConflictError, UsageError } from '../domain/errors.js'
 import { given } from '../domain/fields.js'
 import { type BeadId, beadId } from '../domain/ids.js'
@@ -6,6 +7,7 @@ import type { Op } from '../domain/record.js'
 import type { View } from '../ports/ledger.js'
 import { getBead } from './find-entity.js'
 import { newKey } from './new-key.js'
+import { refuseCircle } from './refuse-circle.js'
 import type { Town } from './town.js'
 
 export interface NewBead {
@@ -19,6 +21,13 @@ export interface NewBead {
   rig?: string
   /** Beads that must be closed first, as typed. */
   blockedBy?: readonly string[]
+  /** As typed. */
+  parent?: string
+  discoveredFrom?: readonly string[]
+  notes?: string
+  /** ISO. */
+  deferUntil?: string
+  dueAt?: string
 }
 
 /**
@@ -61,15 +70,29 @@ export function newBeadOps(view: View, request: NewBead, id: string, shownLength
         status: 'open',
         priority: request.priority ?? 2,
         issue_type: request.type ?? 'task',
+        notes: request.notes,
+        defer_until: request.deferUntil,
+        due_at: request.dueAt,
         rig: request.rig,
       }),
     },
   ]
   if (request.labels && request.labels.length > 0)
     ops.push({ o: 'add', id, f: 'labels', x: [...request.labels] })
-  const blockers = (request.blockedBy ?? []).map((typed) => blocksElement(getBead(view, typed).id))
-  if (blockers.length > 0) ops.push({ o: 'add', id, f: 'deps', x: blockers })
+  const deps = [
+    ...(request.blockedBy ?? []).map((typed) => tie(view, id, 'blocks', typed)),
+    ...(request.parent === undefined ? [] : [tie(view, id, 'parent-child', request.parent)]),
+    ...(request.discoveredFrom ?? []).map((typed) => tie(view, id, 'discovered-from', typed)),
+  ]
+  if (deps.length > 0) ops.push({ o: 'add', id, f: 'deps', x: deps })
   return ops
+}
+
+/** Something imported may wait for an id that only gets its bead now: even a new one can close a circle. */
+function tie(view: View, id: string, type: DependencyType, typed: string): string {
+  const target = getBead(view, typed)
+  refuseCircle(view, { id, shownId: id }, target, type)
+  return dependencyElement(type, target.id)
 }
 
 export function prefixFor(town: Town, rig: string | undefined): string {

@@ -1,10 +1,11 @@
-import { type Bead, type BeadStatus, beadFrom, byUrgency } from '../domain/bead.js'
+import { type Bead, type BeadStatus, beadFrom, byUrgency, isDeferred } from '../domain/bead.js'
 import type { View } from '../ports/ledger.js'
 
 export interface BeadFilter {
   status?: readonly (BeadStatus | 'blocked')[]
   rig?: string
-  label?: string
+  /** All of them. */
+  labels?: readonly string[]
   assignee?: string
   /** Beads closed long ago, which lists leave out. */
   archived?: 'too' | 'only'
@@ -28,22 +29,23 @@ export function listBeads(view: View, filter: BeadFilter): ListedBead[] {
     })
     .map(beadFrom)
     .filter((bead) => filter.rig === undefined || bead.rig === filter.rig)
-    .filter((bead) => filter.label === undefined || bead.labels.includes(filter.label))
+    .filter((bead) => filter.labels?.every((label) => bead.labels.includes(label)) !== false)
     .map((bead) => Object.assign(bead, { openBlockers: openBlockers(view, bead) }))
     .filter((bead) => bead.status !== 'open' || wanted.includes('open') || bead.openBlockers.length > 0)
     .sort(byUrgency)
 }
 
-/** Open, not waiting for anything: what could be slung now. */
-export function readyBeads(view: View, rig?: string): ListedBead[] {
-  return listBeads(view, { status: ['open'], ...(rig === undefined ? {} : { rig }) }).filter(
-    (bead) => bead.openBlockers.length === 0,
+/** Open, not waiting for anything, not set aside until later: what could be slung now. */
+export function readyBeads(view: View, nowMs: number, rig?: string): ListedBead[] {
+  return listBeads(view, { status: ['open'], ...(rig === undefined ? {} : { rig }) }).filter((bead) =>
+    isReady(bead, nowMs),
   )
 }
 
+export function isReady(bead: ListedBead, nowMs: number): boolean {
+  return bead.status === 'open' && bead.openBlockers.length === 0 && !isDeferred(bead, nowMs)
+}
+
 export function openBlockers(view: View, bead: Bead): string[] {
-  return bead.blockedBy.filter((key) => {
-    const blocker = view.get(key)
-    return blocker === undefined || beadFrom(blocker).status !== 'closed'
-  })
+  return bead.blockedBy.filter((key) => view.statusOf(key) !== 'closed')
 }

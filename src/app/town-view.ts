@@ -133,7 +133,7 @@ export function composeTownView(
     queue: merges.filter((merge) => ['queued', 'running', 'waiting'].includes(merge.status)),
     recentlyMerged: merges.filter((merge) => merge.status === 'merged').slice(-10),
     beads: {
-      ready: readyBeads(view).length,
+      ready: readyBeads(view, town.clock.now()).length,
       open: count('open'),
       hooked: count('hooked'),
       inReview: count('in_review'),

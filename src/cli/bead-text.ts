@@ -19,6 +19,7 @@ export function beadText(
   bead: Bead,
   comments: readonly { at: string; by: string; text: string }[],
   blockers: readonly string[],
+  more: readonly string[] = [],
 ): string[] {
   const lines = [
     `${bead.shownId}  ${plain(bead.title, 500)}`,
@@ -26,6 +27,9 @@ export function beadText(
   ]
   if (bead.labels.length > 0) lines.push(`  labels ${bead.labels.map((label) => plain(label)).join(', ')}`)
   if (blockers.length > 0) lines.push(`  waits for ${blockers.join(', ')}`)
+  if (bead.deferUntil !== undefined) lines.push(`  set aside until ${plain(bead.deferUntil)}`)
+  if (bead.dueAt !== undefined) lines.push(`  due ${plain(bead.dueAt)}`)
+  lines.push(...more)
   if (bead.mergedAs !== undefined) lines.push(`  merged as ${bead.mergedAs}`)
   else if (bead.closeReason !== undefined && bead.status === 'closed')
     lines.push(`  closed: ${plain(bead.closeReason, 300)}`)
@@ -54,6 +58,9 @@ export function beadJson(bead: Bead, openBlockers?: readonly string[]) {
     rig: bead.rig ?? null,
     labels: bead.labels,
     blocked_by: bead.blockedBy,
+    deps: bead.deps,
+    defer_until: bead.deferUntil ?? null,
+    due_at: bead.dueAt ?? null,
     merged_as: bead.mergedAs ?? null,
     close_reason: bead.closeReason ?? null,
     comments: bead.commentCount,

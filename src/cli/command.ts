@@ -47,7 +47,7 @@ export interface Output {
 
 /** A command is data plus a short action; whatever is heavy is imported inside the action. */
 export interface Command {
-  /** One or two words: `mail send`. */
+  /** One to three words: `mail send`, `bead dep add`. */
   name: string
   aliases?: readonly string[]
   group: Group

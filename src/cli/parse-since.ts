@@ -7,8 +7,17 @@ import { parseDuration } from './parse-values.js'
  * @returns ISO 8601, UTC
  */
 export function parseSince(text: string | undefined, what: string, nowMs: number): string | undefined {
-  if (text === undefined) return undefined
-  const moment = /^[\d.]+[a-z]+$/.test(text) ? nowMs - (parseDuration(text, what) ?? 0) : timeIn(text)
+  return text === undefined ? undefined : parseMoment(text, what, nowMs, -1)
+}
+
+/** A moment to come: "90m", "2h", "3d" from `nowMs`, or a time. */
+export function parseAhead(text: string, what: string, nowMs: number): string {
+  return parseMoment(text, what, nowMs, 1)
+}
+
+function parseMoment(text: string, what: string, nowMs: number, direction: 1 | -1): string {
+  const isSpan = /^[\d.]+[a-z]+$/.test(text)
+  const moment = isSpan ? nowMs + direction * (parseDuration(text, what) ?? 0) : timeIn(text)
   if (Number.isFinite(moment) && Math.abs(moment) < MAX_TIME_MS) return new Date(moment).toISOString()
   throw new UsageError(`${what} "${printable(text)}" is neither a duration nor a time`, {
     code: 'bad-time',
@@ -16,8 +25,8 @@ export function parseSince(text: string | undefined, what: string, nowMs: number
   })
 }
 
-/** What a Date can hold. */
-const MAX_TIME_MS = 8.64e15
+/** The year 9999 is the last that sorts as text. */
+const MAX_TIME_MS = 253_402_300_800_000
 
 /** Only the ISO form: everything else means different things to different people. */
 function timeIn(text: string): number {

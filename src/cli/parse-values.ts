@@ -49,3 +49,8 @@ export function parseDuration(text: string | undefined, what: string): number | 
     hint: 'like 90s, 10m or 2h',
   })
 }
+
+/** `none` takes a value away. */
+export function orNone(text: string | undefined): string | null | undefined {
+  return text === 'none' ? null : text
+}

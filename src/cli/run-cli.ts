@@ -51,7 +51,7 @@ export type Found =
   | { kind: 'unknown'; typed: string }
 
 function findCommand(argv: readonly string[]): Found {
-  const [first, second] = argv
+  const [first, second, third] = argv
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     return second !== undefined && first === 'help' ? helpFor(argv.slice(1)) : { kind: 'overview' }
   }
@@ -61,6 +61,8 @@ function findCommand(argv: readonly string[]): Found {
       hint: 'gt --help',
     })
   }
+  const three = third === undefined ? undefined : lookUp(`${first} ${second} ${third}`)
+  if (three) return { kind: 'command', words: 3, load: three }
   const two = second === undefined ? undefined : lookUp(`${first} ${second}`)
   if (two) return { kind: 'command', words: 2, load: two }
   const one = lookUp(first)

@@ -26,8 +26,13 @@ export interface Bead {
   assignee?: AgentId
   rig?: string
   labels: readonly string[]
+  /** All that ties it to others, as `type:key`; see domain/dependency.ts. */
+  deps: readonly string[]
   /** Keys of the beads that must be closed first. */
   blockedBy: readonly string[]
+  /** Not ready before this time. */
+  deferUntil?: string
+  dueAt?: string
   closeReason?: string
   /** Commit on the target that closed it. */
   mergedAs?: string
@@ -41,6 +46,7 @@ export interface Bead {
 const BLOCKS = 'blocks:'
 
 export function beadFrom(entity: Entity): Bead {
+  const deps = members(entity, 'deps')
   const bead: Bead = {
     id: entity.id as BeadId,
     shownId: entity.shownId,
@@ -51,7 +57,8 @@ export function beadFrom(entity: Entity): Bead {
     priority: number(entity, 'priority') ?? 2,
     type: text(entity, 'issue_type') ?? 'task',
     labels: members(entity, 'labels'),
-    blockedBy: blockersIn(members(entity, 'deps')),
+    deps,
+    blockedBy: blockersIn(deps),
     commentCount: entity.commentCount,
     createdAt: entity.createdAt,
     createdBy: entity.createdBy,
@@ -67,7 +74,16 @@ export function beadFrom(entity: Entity): Bead {
   if (closeReason !== undefined) bead.closeReason = closeReason
   const mergedAs = text(entity, 'merged_as')
   if (mergedAs !== undefined) bead.mergedAs = mergedAs
+  const deferUntil = text(entity, 'defer_until')
+  if (deferUntil !== undefined) bead.deferUntil = deferUntil
+  const dueAt = text(entity, 'due_at')
+  if (dueAt !== undefined) bead.dueAt = dueAt
   return bead
+}
+
+/** Set aside until a time that has not come yet; what is no time defers nothing. */
+export function isDeferred(bead: Bead, nowMs: number): boolean {
+  return bead.deferUntil !== undefined && Date.parse(bead.deferUntil) > nowMs
 }
 
 const NO_BLOCKERS: readonly string[] = []
@@ -77,38 +93,7 @@ function blockersIn(deps: readonly string[]): readonly string[] {
   return deps.filter((dep) => dep.startsWith(BLOCKS)).map((dep) => dep.slice(BLOCKS.length))
 }
 
-/** Element of the `deps` set that says "`blocker` must be closed first". */
-export function blocksElement(blocker: string): string {
-  return BLOCKS + blocker
-}
-
 /** Open work first by priority, then by age. */
 export function byUrgency(a: Bead, b: Bead): number {
   return a.priority - b.priority || (a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : 0)
-}
-
-/**
- * Whether making `bead` wait for `blocker` would close a circle.
- * @param blockersOf - keys of what a bead waits for now
- * @returns the circle as a path of keys, bead first and last; undefined when there is none
- */
-export function findCycle(
-  bead: string,
-  blocker: string,
-  blockersOf: (key: string) => readonly string[],
-): string[] | undefined {
-  // A loop and not a recursion: chains of dependencies may be longer than the stack is deep.
-  const reachedFrom = new Map<string, string | undefined>([[blocker, undefined]])
-  for (const key of reachedFrom.keys()) {
-    if (key === bead) return [bead, ...pathBack(reachedFrom, bead)]
-    for (const next of blockersOf(key)) if (!reachedFrom.has(next)) reachedFrom.set(next, key)
-  }
-  return undefined
-}
-
-/** From where the search began to `end`. */
-function pathBack(reachedFrom: ReadonlyMap<string, string | undefined>, end: string): string[] {
-  const path: string[] = []
-  for (let key: string | undefined = end; key !== undefined; key = reachedFrom.get(key)) path.unshift(key)
-  return path
 }

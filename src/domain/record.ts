@@ -22,7 +22,8 @@ export type Fields = Record<string, Json>
 
 export type Op =
   | { o: 'new'; id: string; k: EntityKind; a?: number; f: Fields }
-  | { o: 'set'; id: string; f: Fields }
+  /** `b`: fields whose text is kept beside the log however short it is, so that no reader of the entity pays for it. */
+  | { o: 'set'; id: string; f: Fields; b?: readonly string[] }
   | { o: 'add' | 'del'; id: string; f: string; x: string[] }
   /** Guarded transition to generation `gen` = the generation that was seen + 1. */
   | { o: 'move'; id: string; gen: number; f: Fields }

@@ -23,12 +23,25 @@ export interface Host {
   writeFile(path: string, text: string): void
   /** undefined when absent */
   readFile(path: string): string | undefined
+  /** undefined when absent or not readable */
+  readBytes(path: string): Uint8Array | undefined
+  /** Flushed to disk. */
+  writeBytes(path: string, bytes: Uint8Array): void
+  /** Read piece by piece; undefined when it is no readable file. */
+  fingerprint(path: string): FileFingerprint | undefined
+  /** Names in a folder, sorted; folders end in `/`. undefined when it cannot be read */
+  listFolder(path: string): string[] | undefined
   removeFile(path: string): void
   exists(path: string): boolean
   /** Whether a folder is there and not empty. */
   holdsFiles(path: string): boolean
   /** Tells a waiting session that there is mail (a touch of a file it watches). Best effort: mail is in the store anyway. */
   ringBell(agent: string): void
+}
+
+export interface FileFingerprint {
+  sizeBytes: number
+  sha256: string
 }
 
 export interface ShellRequest {

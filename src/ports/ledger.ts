@@ -58,6 +58,8 @@ export interface EntityQuery {
    * for. `get`, `resolve`, `comments` and `referrers` find them as ever.
    */
   archived?: 'too' | 'only'
+  /** Leaves out most of those that hold this text nowhere; small letters, and none that JSON writes otherwise. */
+  text?: string
 }
 
 /** ISO 8601, UTC. Cleared fields and removed elements have a time, too. */
@@ -71,6 +73,8 @@ export interface EntityTimes {
 /** An immutable-looking moment of the store. Valid until the next `read` or `transact` of its ledger. */
 export interface View {
   get(id: string): Entity | undefined
+  /** Only its `status`, without building the entity; undefined for what is not there. */
+  statusOf(id: string): string | undefined
   /** In order of creation. */
   list(query: EntityQuery): Entity[]
   /** Counts without building entities. */

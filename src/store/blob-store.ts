@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Fields, Json } from '../domain/record.js'
+import type { Fields, Json, Op, PastOp } from '../domain/record.js'
 import { syncDirectory, writeAtomically } from '../system/atomic-write.js'
 import { blobRef } from './read-op.js'
 import type { BlobRef, LogOp } from './record-line.js'
@@ -17,12 +17,18 @@ export interface BlobWriter {
   onStep: (step: string) => void
 }
 
+/** What callers write, `past` already made an `st`. */
+export type WritableOp = Exclude<LogOp, { o: 'set' }> | Exclude<Op, PastOp>
+
 /** Moves long strings into blobs, durable before this returns, and leaves references in their place. */
-export function writeBlobs(writer: BlobWriter, ops: readonly LogOp[]): LogOp[] {
+export function writeBlobs(writer: BlobWriter, ops: readonly WritableOp[]): LogOp[] {
   return ops.map((op) => {
     switch (op.o) {
+      case 'set': {
+        const { b = [], ...rest } = op
+        return { ...rest, f: withBlobs(writer, op.f, b) }
+      }
       case 'new':
-      case 'set':
       case 'move':
         return { ...op, f: withBlobs(writer, op.f) }
       case 'ev':
@@ -37,10 +43,10 @@ export function writeBlobs(writer: BlobWriter, ops: readonly LogOp[]): LogOp[] {
   })
 }
 
-function withBlobs(writer: BlobWriter, fields: Fields): Fields {
+function withBlobs(writer: BlobWriter, fields: Fields, always: readonly string[] = []): Fields {
   let replaced: Fields | undefined
   for (const [field, value] of Object.entries(fields)) {
-    if (typeof value !== 'string' || !isLong(value)) continue
+    if (typeof value !== 'string' || !(isLong(value) || always.includes(field))) continue
     replaced ??= { ...fields }
     replaced[field] = { ...writeBlob(writer, value) }
   }

@@ -4,7 +4,7 @@ import { randomId } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
 import type { Decision, Ledger, View } from '../ports/ledger.js'
 import { Appender } from './appender.js'
-import { type BlobWriter, writeBlobs } from './blob-store.js'
+import { type BlobWriter, type WritableOp, writeBlobs } from './blob-store.js'
 import { checkOps, floorStamp } from './check-ops.js'
 import { type CloneIdentity, ownIdentity, readIdentity } from './clone-identity.js'
 import { FORMAT, type StorePaths, storePaths } from './layout.js'
@@ -157,7 +157,7 @@ class FileLedger implements StoreLedger {
     })
   }
 
-  #withBlobs(ops: readonly LogOp[]): LogOp[] {
+  #withBlobs(ops: readonly WritableOp[]): LogOp[] {
     const writer: BlobWriter = {
       directory: this.#paths.blob,
       unique: () => this.#random(10),

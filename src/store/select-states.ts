@@ -54,6 +54,23 @@ export function selectReferrers(
   })
 }
 
+/** The status of a visible entity, from the column where it was not touched since the snapshot. */
+export function statusIn(table: EntityTable, id: string): string | undefined {
+  const touched = table.overlay.get(id)
+  if (touched !== undefined) {
+    const status = isVisible(touched) ? fieldValue(touched, 'status') : undefined
+    return typeof status === 'string' ? status : undefined
+  }
+  // What is archived counts as it stands: nothing waits for a blocker that was closed long ago.
+  for (const { snapshot } of table.layers) {
+    const row = snapshot.find(id)
+    if (row < 0) continue
+    if (snapshot.column8('kind')[row] === 0) return undefined
+    return snapshot.meta.strings[snapshot.column('status')[row] ?? 0]
+  }
+  return undefined
+}
+
 /** Deleted ones. They are rare, and nobody waits for this: no column of the snapshot serves it. */
 export function selectGone(table: EntityTable, kind: EntityKind): Found[] {
   const found: Found[] = []
@@ -111,6 +128,7 @@ function scan(table: EntityTable, layer: Layer, query: EntityQuery, visit: (row:
   for (let row = column.indexOf(value); row >= 0; row = column.indexOf(value, row + 1)) {
     if (kinds[row] !== kind || shadowed[row] === 1) continue
     if (statuses !== undefined && wanted?.includes(statuses[row] ?? 0) !== true) continue
+    if (query.text !== undefined && !snapshot.mayHold(row, query.text)) continue
     if (isAged === undefined || isAged(row)) visit(row)
   }
 }

@@ -226,6 +226,12 @@ export class Snapshot {
     return row
   }
 
+  /** False when the row holds `text` (small ASCII letters) nowhere. Texts in blobs are not looked at: they may hold anything. */
+  mayHold(entity: number, text: string): boolean {
+    const row = this.rowBytes(entity).toString('latin1').toLowerCase()
+    return row.includes(text) || row.includes('"$blob"')
+  }
+
   /** Strings that `setElement` points at. */
   get setStrings(): readonly string[] {
     this.#setStrings ??= parse(this.#bytes('setStrings')) as string[]

@@ -9,7 +9,7 @@ import type { StoredEvent } from './fold.js'
 import type { LogState } from './log-state.js'
 import { unpackState } from './packed-state.js'
 import { matchingStates, shownLengthOf } from './resolve-id.js'
-import { countStates, selectGone, selectReferrers, selectStates } from './select-states.js'
+import { countStates, selectGone, selectReferrers, selectStates, statusIn } from './select-states.js'
 import type { Damage } from './snapshot-format.js'
 
 /** Questions to the folded state. Each may find the cache damaged and is then asked again on a fresh fold. */
@@ -31,6 +31,10 @@ export class StoreView implements View {
       const found = table.peek(id)
       return found !== undefined && isVisible(found.state) ? this.#entity(table, found) : undefined
     })
+  }
+
+  statusOf(id: string): string | undefined {
+    return this.#log.query((table) => statusIn(table, id))
   }
 
   list(query: EntityQuery): Entity[] {

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,7 +16,8 @@ import {
 } from 'node:fs'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { TimeoutError } from '../domain/errors.js'
-import type { Host, ShellRequest, ShellResult } from '../ports/host.js'
+import type { FileFingerprint, Host, ShellRequest, ShellResult } from '../ports/host.js'
+import { writeAtomically } from './atomic-write.js'
 import type { LockHolder } from './file-lock.js'
 import { isAlive, processStart } from './process-table.js'
 
@@ -109,6 +111,24 @@ export function createHost(options: HostOptions): Host {
         return undefined
       }
     },
+    readBytes(path) {
+      try {
+        return readFileSync(path)
+      } catch {
+        return undefined
+      }
+    },
+    writeBytes: (path, bytes) =>
+      writeAtomically(path, bytes, { temporary: `${path}.${options.pid}.tmp`, mode: 0o644 }),
+    fingerprint,
+    listFolder(path) {
+      try {
+        const entries = readdirSync(path, { withFileTypes: true })
+        return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort()
+      } catch {
+        return undefined
+      }
+    },
     removeFile: (path) => rmSync(path, { force: true }),
     exists: existsSync,
     holdsFiles: (path) => existsSync(path) && readdirSync(path).length > 0,
@@ -122,6 +142,32 @@ export function createHost(options: HostOptions): Host {
         // The mail is in the store; the session finds it when its turn ends.
       }
     },
+  }
+}
+
+const PIECE_BYTES = 1024 * 1024
+
+function fingerprint(path: string): FileFingerprint | undefined {
+  // Here, not at the top: node:crypto costs milliseconds that hardly any command should pay.
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  let fd: number
+  try {
+    if (!statSync(path).isFile()) return undefined
+    fd = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const hash = createHash('sha256')
+    const piece = Buffer.alloc(PIECE_BYTES)
+    let sizeBytes = 0
+    for (let count = readSync(fd, piece); count > 0; count = readSync(fd, piece)) {
+      hash.update(piece.subarray(0, count))
+      sizeBytes += count
+    }
+    return { sizeBytes, sha256: hash.digest('hex') }
+  } finally {
+    closeSync(fd)
   }
 }
 

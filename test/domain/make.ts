@@ -38,6 +38,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     type: 'task',
     labels: [],
     blockedBy: [],
+    deps: [],
     commentCount: 0,
     createdAt: at,
     createdBy: 'human',

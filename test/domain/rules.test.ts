@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { NAME_POOL, nextAgentName } from '../../src/domain/agent.js'
-import { byUrgency, findCycle } from '../../src/domain/bead.js'
+import { byUrgency } from '../../src/domain/bead.js'
+import { findCycle } from '../../src/domain/dependency.js'
 import { UsageError } from '../../src/domain/errors.js'
 import {
   agentId,

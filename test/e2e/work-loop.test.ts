@@ -85,7 +85,7 @@ describe('from sling to merged', () => {
     expectRefusal(await town.gt('sling', 'a-3', 'proj'), {
       exitCode: 5,
       says: /a-3 waits for a-1/,
-      hint: /gt bead dep a-3 a-1 --remove/,
+      hint: /gt bead dep remove a-3 a-1/,
     })
     expect((await bead(town, 'a-3')).status).toBe('open')
     expect(await town.ok('bead', 'ready')).not.toContain('a-3')

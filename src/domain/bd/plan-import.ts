@@ -1,7 +1,15 @@
 import type { Entity, Fields, Op, PastOp } from '../record.js'
 import { getOwn, sameJson, setOwn, sortedJson } from '../same-json.js'
 import { type Incoming, shapeOfIncoming } from './read-issue.js'
-import { type BdMemory, bdIssue, differences, type EntityParts, memoryOf, shapeOf } from './shape.js'
+import {
+  type BdMemory,
+  bdIssue,
+  differences,
+  type EntityParts,
+  memoryOf,
+  memoryText,
+  shapeOf,
+} from './shape.js'
 
 export type ImportPlan =
   | { kind: 'created' | 'updated'; ops: Op[]; kept: string[] }
@@ -41,7 +49,7 @@ function creation(incoming: Incoming): Op {
     at,
     born: { at: createdAt, by: createdBy },
     first: { status, ...(assignee === undefined ? {} : { assignee }) },
-    f: { ...incoming.fields, bd: memoryJson(memory) },
+    f: { ...incoming.fields, bd: memoryText(memory) },
     add: filled({ labels: incoming.labels, ...elements(incoming) }),
     say: comments,
     ...(isGone ? { gone: true } : {}),
@@ -61,26 +69,6 @@ function filled(sets: Record<string, string[]>): Record<string, string[]> {
   return Object.fromEntries(Object.entries(sets).filter(([, list]) => list.length > 0))
 }
 
-function memoryJson(memory: BdMemory): Fields {
-  const { gen, names, labels, deps, comments, dropped, raw } = memory
-  // A cast: BdMemory is JSON all through, which the type of an index signature cannot say.
-  return {
-    gen,
-    names,
-    ...filled({ labels, dropped }),
-    ...listed({ deps, comments }),
-    ...nonEmpty(raw),
-  } as unknown as Fields
-}
-
-function listed(lists: Record<string, readonly unknown[]>): Record<string, readonly unknown[]> {
-  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
-}
-
-function nonEmpty(raw: BdMemory['raw']): Record<string, unknown> {
-  return Object.keys(raw).length === 0 ? {} : { raw }
-}
-
 function isBusy(entity: Entity): boolean {
   return entity.fields.status === 'hooked' || entity.fields.status === 'in_review'
 }
@@ -90,7 +78,7 @@ function planDeletion(incoming: Incoming, parts: EntityParts): ImportPlan {
   if (shapeOf(parts).updatedAt > incoming.at)
     return { kind: 'kept', why: 'it was changed here after it was deleted there' }
   const { id, kind, at, memory } = incoming
-  const f = { ...incoming.fields, bd: memoryJson(memory) }
+  const f = { ...incoming.fields, bd: memoryText(memory) }
   return { kind: 'updated', ops: [{ o: 'past', id, k: kind, at, f, gone: true }], kept: [] }
 }
 
@@ -103,9 +91,9 @@ function planUpdate(incoming: Incoming, parts: EntityParts): ImportPlan {
   const move = changedStatus(incoming, parts, before, kept)
   const known = new Set(parts.comments.map(({ id }) => id))
   const say = incoming.comments.filter(({ id }) => !known.has(id))
-  const bd = memoryJson(nextMemory(incoming, entity, before, move !== undefined))
+  const bd = memoryText(nextMemory(incoming, entity, before, move !== undefined))
   const hasChange = Object.keys(f).length + say.length + sets.count > 0 || move !== undefined
-  if (!hasChange && sameJson(bd, entity.fields.bd)) {
+  if (!hasChange && bd === entity.fields.bd) {
     return kept.length > 0
       ? { kind: 'kept', why: `changed here since: ${kept.join(', ')}` }
       : { kind: 'unchanged' }

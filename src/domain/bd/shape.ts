@@ -134,10 +134,9 @@ function commentsOf({ id, comments, memory }: Shape): Json[] {
 
 /** The memory that an entity carries, when it was ever imported. */
 export function memoryOf(fields: Readonly<Record<string, Json>>): BdMemory | undefined {
-  const value = fields.bd
-  // Only imports write it, and whatever else stands there has none of its parts.
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  const parts = value as unknown as Partial<BdMemory>
+  if (typeof fields.bd !== 'string') return undefined
+  // Only imports write it.
+  const parts = JSON.parse(fields.bd) as Partial<BdMemory>
   return {
     gen: parts.gen ?? 0,
     names: parts.names ?? [],
@@ -147,6 +146,14 @@ export function memoryOf(fields: Readonly<Record<string, Json>>): BdMemory | und
     dropped: parts.dropped ?? [],
     raw: parts.raw ?? {},
   }
+}
+
+/** As a text: whoever lists a thousand beads need not take a thousand memories apart. */
+export function memoryText(memory: BdMemory): string {
+  const kept = Object.entries(memory).filter(
+    ([, part]) => typeof part === 'number' || Object.keys(part).length > 0,
+  )
+  return sortedJson(Object.fromEntries(kept) as Json)
 }
 
 export type EntityParts = { entity: Entity; comments: readonly Comment[]; times: EntityTimesLike }

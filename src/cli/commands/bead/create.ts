@@ -1,5 +1,6 @@
 import { beadJson } from '../../bead-text.js'
 import { defineCommand, listOption, textOption } from '../../command.js'
+import { parseAhead } from '../../parse-since.js'
 import { parsePriority } from '../../parse-values.js'
 import { readText } from '../../read-text.js'
 import { plain } from '../../table.js'
@@ -17,6 +18,11 @@ export default defineCommand({
     { flags: '--type <word>', about: 'task, bug, feature, …' },
     { flags: '-l, --label <label>', about: 'may be repeated', many: true },
     { flags: '--rig <rig>', about: 'the rig it belongs to' },
+    { flags: '--notes <text>', about: 'what else is known; - reads standard input' },
+    { flags: '--parent <bead>', about: 'the bead it is a part of' },
+    { flags: '--discovered-from <bead>', about: 'the work it was found at; may be repeated', many: true },
+    { flags: '--defer <time>', about: 'not ready until then: 3d, 2026-12-24' },
+    { flags: '--due <time>', about: 'to be done by then' },
     { flags: '--blocked-by <bead>', about: 'must be closed first; may be repeated', many: true },
   ],
   examples: [
@@ -32,10 +38,23 @@ export default defineCommand({
     const priority = parsePriority(textOption(options, 'priority'))
     const id = textOption(options, 'id')
     const type = textOption(options, 'type')
+    const notes = await readText(context.io, textOption(options, 'notes'))
+    const parent = textOption(options, 'parent')
+    const ahead = (name: string) => {
+      const text = textOption(options, name)
+      return text === undefined ? undefined : parseAhead(text, `--${name}`, town.clock.now())
+    }
+    const deferUntil = ahead('defer')
+    const dueAt = ahead('due')
     const bead = createBead(town, {
       title: args.text(0),
       labels: listOption(options, 'label'),
       blockedBy: listOption(options, 'blockedBy'),
+      discoveredFrom: listOption(options, 'discoveredFrom'),
+      ...(notes === undefined ? {} : { notes }),
+      ...(parent === undefined ? {} : { parent }),
+      ...(deferUntil === undefined ? {} : { deferUntil }),
+      ...(dueAt === undefined ? {} : { dueAt }),
       ...(id === undefined ? {} : { id }),
       ...(description === undefined ? {} : { description }),
       ...(priority === undefined ? {} : { priority }),

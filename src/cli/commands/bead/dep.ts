@@ -5,7 +5,7 @@ export default defineCommand({
   name: 'bead dep',
   aliases: ['issue dep'],
   group: 'work',
-  summary: 'make a bead wait for another one',
+  summary: 'make a bead wait for another one (short for bead dep add)',
   args: [
     { name: 'bead', about: 'the one that waits', required: true },
     { name: 'blocker', about: 'the one that must be closed first', required: true },
@@ -13,9 +13,10 @@ export default defineCommand({
   options: [{ flags: '--remove', about: 'it waits no longer' }],
   examples: ['gt bead dep issue-124 issue-123', 'gt bead dep issue-124 issue-123 --remove'],
   async run(context, args, options) {
-    const { setDependency } = await import('../../../app/change-bead.js')
+    const { addDependency, removeDependency } = await import('../../../app/dependencies.js')
     const remove = options.remove === true
-    const bead = setDependency(await context.town(), args.text(0), args.text(1), !remove)
+    const change = remove ? removeDependency : addDependency
+    const bead = change(await context.town(), args.text(0), args.text(1), 'blocks')
     return {
       data: { bead: beadJson(bead) },
       text: `${bead.shownId} ${remove ? 'no longer waits' : 'waits'} for ${args.text(1)}`,

@@ -1,8 +1,9 @@
 import { UsageError } from '../../../domain/errors.js'
 import { printable } from '../../../domain/ids.js'
 import { beadJson } from '../../bead-text.js'
-import { defineCommand, listOption, textOption } from '../../command.js'
-import { parsePriority } from '../../parse-values.js'
+import { defineCommand, listOption, type OptionValues, textOption } from '../../command.js'
+import { parseAhead } from '../../parse-since.js'
+import { orNone, parsePriority } from '../../parse-values.js'
 import { readText } from '../../read-text.js'
 
 export default defineCommand({
@@ -16,6 +17,10 @@ export default defineCommand({
     { flags: '-m, --description <text>', about: 'new description; - reads standard input' },
     { flags: '-p, --priority <0-4>', about: 'new priority' },
     { flags: '--type <word>', about: 'task, bug, feature, …' },
+    { flags: '--notes <text>', about: 'new notes; - reads standard input' },
+    { flags: '--parent <bead>', about: 'the bead it is a part of; none: of none' },
+    { flags: '--defer <time>', about: 'not ready until then: 3d, 2026-12-24; none: ready' },
+    { flags: '--due <time>', about: 'to be done by then; none: whenever' },
     { flags: '--rig <rig>', about: 'the rig it belongs to' },
     { flags: '-l, --label <label>', about: 'add a label; may be repeated', many: true },
     { flags: '--unlabel <label>', about: 'take a label away; may be repeated', many: true },
@@ -34,11 +39,17 @@ export default defineCommand({
         hint: 'open, deferred or failed; to close: gt bead close',
       })
     }
+    const town = await context.town()
+    const now = town.clock.now()
     const change = {
       title: textOption(options, 'title'),
       description: await readText(context.io, textOption(options, 'description')),
       priority: parsePriority(textOption(options, 'priority')),
       type: textOption(options, 'type'),
+      notes: await readText(context.io, textOption(options, 'notes')),
+      parent: orNone(textOption(options, 'parent')),
+      deferUntil: timeOrNone(options, 'defer', now),
+      dueAt: timeOrNone(options, 'due', now),
       rig: textOption(options, 'rig'),
       status,
     }
@@ -51,7 +62,12 @@ export default defineCommand({
         hint: 'gt bead update --help',
       })
     }
-    const bead = updateBead(await context.town(), args.text(0), { ...given, addLabels, removeLabels })
+    const bead = updateBead(town, args.text(0), { ...given, addLabels, removeLabels })
     return { data: { bead: beadJson(bead) }, text: `${bead.shownId} changed` }
   },
 })
+
+function timeOrNone(options: OptionValues, name: string, nowMs: number): string | null | undefined {
+  const text = orNone(textOption(options, name))
+  return typeof text === 'string' ? parseAhead(text, `--${name}`, nowMs) : text
+}
