@@ -78,6 +78,10 @@ export async function openTown(around: Surroundings): Promise<Town> {
         env,
       })
     },
+    async chronicle() {
+      const { openChronicle } = await import('./store/open-chronicle.js')
+      return openChronicle(join(root, '.beads'))
+    },
     prepareRuntime: (runtime) => prepareRuntime(runtime, places, packageDir),
     async watchConfig(onChange) {
       const { watchFile } = await import('./system/watch-file.js')

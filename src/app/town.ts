@@ -1,6 +1,7 @@
 import type { TownConfig } from '../domain/config.js'
 import type { AgentId } from '../domain/ids.js'
 import type { Runtime } from '../domain/runtime.js'
+import type { Chronicle } from '../ports/chronicle.js'
 import type { Clock, Random } from '../ports/clock.js'
 import type { Host } from '../ports/host.js'
 import type { Ledger } from '../ports/ledger.js'
@@ -24,6 +25,7 @@ export interface Town {
   orchestrator(): Promise<Orchestrator>
   repositories(): Promise<Repositories>
   upkeep(): Promise<Upkeep>
+  chronicle(): Promise<Chronicle>
   /**
    * Changes town.toml under a lock, atomically; the changed text is parsed first, so a bad change is refused as a whole.
    * `config` is the new one when it returns.
