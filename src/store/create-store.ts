@@ -64,10 +64,21 @@ const README = `This is a gt beads store. Plain text; safe to read with any tool
   local/    who this clone is; not shared
   .git/     history of log/, a bare repository; can be deleted, gt makes it again from log/
 
-Titles of all beads:      cat log/*.jsonl | jq -r '.ops[] | select(.o == "new" and .k == "bead") | .id + " " + .f.title'
-All about one bead:       grep -h '"proj-4k7q2' log/*.jsonl | sort
-What one agent wrote:     cat log/*.jsonl | jq -c 'select(.by == "proj/toast") | .ops'
-History:                  git -C .git log --stat
+The commands below run in this folder. Of a bead made by gt the shown id is the start of the key in the log.
+
+Titles as beads got them when they were made or imported:
+  $ cat log/*.jsonl | jq -r '.ops[] | select(.k == "bead") | .id + "  " + (.f.title // .reg.title[1])'
+All fields of one bead, the last line that names each:
+  $ cat log/*.jsonl | jq -s 'sort_by(.t) | [.[].ops[] | select((.id // "") | startswith("proj-4k7q2")) | (.f | objects), (.reg // {} | map_values(.[1])), (.grd // {} | map_values(.[3]))] | add'
+The same without jq:
+  $ cat log/*.jsonl | node -e 'const all={};for(const line of require("fs").readFileSync(0,"utf8").split("\\n").sort()){try{for(const op of JSON.parse(line).ops){if(!(op.id||"").startsWith(process.argv[1]))continue;if(typeof op.f=="object")Object.assign(all,op.f);for(const k in op.reg)all[k]=op.reg[k][1];for(const k in op.grd)all[k]=op.grd[k][3]}}catch{}}console.log(JSON.stringify(all,null,1))' proj-4k7q2
+Every line about one bead, oldest first:
+  $ grep -h '"id":"proj-4k7q2' log/*.jsonl | sort
+What one agent wrote:
+  $ cat log/*.jsonl | jq -c 'select(.by == "proj/toast") | .ops'
+History, and what it held about one bead (as of the last commit):
+  $ git log --stat
+  $ git grep -h '"id":"proj-4k7q2' HEAD
 
 A line that another writer overtook stays in the file without counting: gt shows what counts.
 `
