@@ -1,10 +1,13 @@
 // Speed of the built gt, each figure beside its floor (the bare tools doing the same) measured in the same run. Prints;
-// asserts nothing: machines differ and are noisy, so read the ratios. `npm run bench`
+// asserts nothing: machines differ and are noisy, so read the ratios. `npm run bench`; `npm run bench -- store` for the store
+// alone.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bundleScripts } from '../scripts/bundle-scripts.mjs'
 
 const packageDir = resolve(import.meta.dirname, '..')
 const gt = join(packageDir, 'bin/gt')
@@ -26,6 +29,8 @@ const env = {
   ...(process.env.GT_NODE ? { GT_NODE: process.env.GT_NODE } : {}),
 }
 const node = process.env.GT_NODE ?? 'node'
+const only = process.argv.slice(2)
+const isWanted = (part) => only.length === 0 || only.includes(part)
 
 function run(program, args, cwd = root) {
   const ran = spawnSync(program, args, { cwd, env, encoding: 'utf8' })
@@ -84,6 +89,27 @@ const bare = join(root, 'bare')
 const socket = join(root, 'floor.sock')
 
 try {
+  if (isWanted('store')) await benchStore()
+  if (isWanted('commands')) await benchCommands()
+} finally {
+  endServers()
+  rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+}
+
+async function benchStore() {
+  const names = ['run-store-bench', 'cold-worker', 'append-worker']
+  const scripts = await bundleScripts(names.map((name) => join(import.meta.dirname, 'store', `${name}.ts`)))
+  const folder = join(root, 'store')
+  mkdirSync(folder)
+  try {
+    const { runStoreBench } = createRequire(import.meta.url)(scripts.path('run-store-bench'))
+    await runStoreBench({ folder, scriptPath: (name) => scripts.path(name) })
+  } finally {
+    scripts.remove()
+  }
+}
+
+async function benchCommands() {
   console.log(
     `gt ${run(gt, ['--version']).trim()} on Node ${run(node, ['--version']).trim()}, ${cpus().length} cores (${cpus()[0]?.model.trim()})`,
   )
@@ -186,9 +212,6 @@ try {
     () => run(gt, ['bead', 'list'], listTown),
     () => run(node, ['-e', '0']),
   )
-} finally {
-  endServers()
-  rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
 }
 
 function endServers() {

@@ -29,29 +29,33 @@ interface Clone extends Chain {
   table: EntityTable
   /** How much of each other chain this clone has received. */
   received: Map<string, number>
-  skewMs: number
+  clock: { skewMs: number }
 }
+
+const FAR_FUTURE_MS = Date.parse('2099-01-01T00:00:00.000Z')
 
 /** Chains as 2 to 4 clones with wrong clocks would write them, each seeing only what it has received so far. */
 export function randomChains(random: Seeded, steps: number): Chain[] {
   let now = Date.parse('2026-11-20T09:00:00.000Z')
   const clones = Array.from({ length: 2 + random.below(3) }, (_, i): Clone => {
-    const table = new EntityTable(undefined, () => now)
-    return {
-      clone: `aaaa${i}`,
-      records: [],
-      table,
-      received: new Map(),
-      skewMs: random.below(20_000) - 10_000,
-    }
+    const clock = { skewMs: someSkew(random) }
+    const table = new EntityTable(undefined, () => now + clock.skewMs)
+    return { clone: `aaaa${i}`, records: [], table, received: new Map(), clock }
   })
   for (let step = 0; step < steps; step++) {
     now += random.below(2000)
     const clone = random.pick(clones)
+    if (random.chance(0.05)) clone.clock.skewMs = someSkew(random)
+    // Set wrong by hand, and set right again a little later.
+    if (random.chance(0.003)) clone.clock.skewMs = FAR_FUTURE_MS - now
     if (random.chance(0.3)) receive(clone, random.pick(clones), random)
     else write(clone, random, now)
   }
   return clones.map(({ clone, records }) => ({ clone, records }))
+}
+
+function someSkew(random: Seeded): number {
+  return random.below(20_000) - 10_000
 }
 
 function receive(clone: Clone, from: Clone, random: Seeded): void {
@@ -71,7 +75,7 @@ function write(clone: Clone, random: Seeded, now: number): void {
         : randomOp(clone.table, random),
   )
   const stamp = nextStamp({
-    nowMs: now + clone.skewMs,
+    nowMs: now + clone.clock.skewMs,
     greatest: clone.table.greatest,
     floor: floorStamp(
       clone.table,

@@ -1,0 +1,35 @@
+// Node 20 runs no TypeScript: scripts outside the program (torture, measurements) are bundled into a folder of their own.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { build } from 'esbuild'
+
+/**
+ * One CommonJS file for each entry, minified as the program is: what a cold process costs depends on both.
+ * @param {string[]} entries paths of .ts files
+ * @returns {Promise<{ path(name: string): string, remove(): void }>} `path('x')` is where x.ts went
+ */
+export async function bundleScripts(entries) {
+  const folder = mkdtempSync(join(tmpdir(), 'gt-scripts-'))
+  await build({
+    entryPoints: entries,
+    outdir: folder,
+    entryNames: '[name]',
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+    logLevel: 'error',
+    // Packages stay where they are found; none of these scripts needs one.
+    packages: 'external',
+    // The first line that runs: "cold" is counted from here.
+    banner: { js: 'globalThis.firstLine=process.hrtime.bigint();' },
+  })
+  return {
+    path: (name) => join(folder, `${basename(name)}.cjs`),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}

@@ -1,0 +1,14 @@
+// `npm run torture`: tries to make the store lose something. Bundles the scripts beside it and runs them; see main.ts.
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { bundleScripts } from '../../scripts/bundle-scripts.mjs'
+
+const here = import.meta.dirname
+const workers = ['victim', 'injector', 'interleaver', 'claimer']
+const scripts = await bundleScripts([
+  join(here, 'main.ts'),
+  ...workers.map((name) => join(here, 'workers', `${name}.ts`)),
+])
+process.on('exit', () => scripts.remove())
+const { main } = createRequire(import.meta.url)(scripts.path('main'))
+process.exitCode = await main(process.argv.slice(2), (name) => scripts.path(name))

@@ -1,0 +1,135 @@
+import { join } from 'node:path'
+import type { Op } from '../../../src/domain/record.js'
+import { openLedger } from '../../../src/store/open-ledger.js'
+import { appendGarbage } from './garbage.js'
+import { readOrder, say } from './order.js'
+
+export type Role = 'writer' | 'snapshotter' | 'committer'
+
+export interface VictimOrder {
+  dir: string
+  role: Role
+  name: string
+  /** Ids of beads that all writers fight for. */
+  beads: string[]
+  segmentLimitBytes: number
+  isDurable: boolean
+  /** Die at this step... */
+  step?: string
+  /** ...when it is reached for this time. */
+  occurrence?: number
+  /** Only run this many turns and say which steps there are. */
+  learnTurns?: number
+}
+
+/** What a process was told that is recorded; none of it may ever be missing or there twice. */
+export type Said =
+  | { kind: 'mail'; id: string; length: number }
+  | { kind: 'claim'; id: string; gen: number; by: string }
+  | { kind: 'note'; id: string; value: number }
+  | { kind: 'comment'; id: string; text: string }
+  | { kind: 'turn' }
+  | { kind: 'ready' }
+  | { kind: 'step'; step: string }
+  | { kind: 'garbage' }
+
+const order = readOrder<VictimOrder>()
+const me = `${order.name}-${process.pid}`
+const steps = new Set<string>()
+let passes = 0
+
+function onStep(step: string): void {
+  if (order.learnTurns !== undefined && !steps.has(step)) {
+    steps.add(step)
+    say({ kind: 'step', step })
+  }
+  if (step !== order.step || ++passes !== order.occurrence) return
+  if (Math.random() < 0.3) appendGarbage(join(order.dir, 'log'))
+  process.kill(process.pid, 'SIGKILL')
+}
+
+const ledger = openLedger(order.dir, {
+  segmentLimitBytes: order.segmentLimitBytes,
+  sync: order.isDurable ? 'full' : 'os',
+  onStep,
+})
+
+const ROLES: Record<Role, (turn: number) => unknown> = {
+  writer: writeTurn,
+  snapshotter: (turn) => {
+    sendMail(turn, 'small')
+    ledger.compactCache(true)
+  },
+  committer: async (turn) => {
+    sendMail(turn, 'small')
+    await ledger.commitHistory()
+  },
+}
+
+async function live(): Promise<void> {
+  say({ kind: 'ready' } satisfies Said)
+  // Far more turns than any death takes: a step that is never reached must not hang the torture.
+  for (let turn = 0; turn < (order.learnTurns ?? 500); turn++) {
+    await ROLES[order.role](turn)
+    say({ kind: 'turn' } satisfies Said)
+  }
+}
+
+function writeTurn(turn: number): void {
+  // The odd one lies in a blob, or is a record of several hundred KB.
+  sendMail(turn, turn % 13 === 1 ? 'blob' : turn % 17 === 5 ? 'long' : 'small')
+  if (turn === 0) create(me)
+  else note(turn)
+  claim(order.beads[Math.floor(Math.random() * order.beads.length)] ?? '')
+  comment(turn)
+  if (turn % 11 === 7) appendGarbage(join(order.dir, 'log'))
+  if (turn % 9 === 2) ledger.compactCache(true)
+}
+
+function write(ops: Op[]): void {
+  ledger.transact(order.name, () => ({ ops }))
+}
+
+function sendMail(turn: number, size: 'small' | 'long' | 'blob'): void {
+  const id = `mail-${me}-${turn}`
+  const body = size === 'blob' ? id.padEnd(66_000, 'b') : 'short'.repeat(turn % 40)
+  const parts: Record<string, string> = {}
+  if (size === 'long') for (let i = 0; i < 8; i++) parts[`part${i}`] = 'l'.repeat(40_000)
+  write([
+    { o: 'new', id, k: 'mail', f: { status: 'unread', body, ...parts } },
+    { o: 'ev', type: 'mail.sent', data: { id } },
+  ])
+  say({ kind: 'mail', id, length: body.length } satisfies Said)
+}
+
+function create(id: string): void {
+  write([{ o: 'new', id, k: 'agent', f: { note: 0 } }])
+  say({ kind: 'note', id, value: 0 } satisfies Said)
+}
+
+function note(value: number): void {
+  write([{ o: 'set', id: me, f: { note: value } }])
+  say({ kind: 'note', id: me, value } satisfies Said)
+}
+
+function comment(turn: number): void {
+  const text = `${me} ${turn}`
+  write([{ o: 'say', id: me, x: text }])
+  say({ kind: 'comment', id: me, text } satisfies Said)
+}
+
+/** The move, the comment and the event of a claim are one record: a loser's leave no trace. */
+function claim(id: string): void {
+  const { gen } = ledger.transact(order.name, (view) => {
+    const gen = (view.get(id)?.generation ?? 0) + 1
+    const ops: Op[] = [
+      { o: 'move', id, gen, f: { status: 'hooked', assignee: me } },
+      { o: 'say', id, x: `${gen} ${me}` },
+      { o: 'ev', type: 'claimed', data: { bead: id, gen, by: me } },
+    ]
+    return { gen, ops }
+  })
+  say({ kind: 'claim', id, gen, by: me } satisfies Said)
+}
+
+void live()
