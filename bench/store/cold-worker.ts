@@ -27,7 +27,7 @@ const TASKS: Record<ColdTask, (ledger: StoreLedger) => unknown> = {
     return view.get(String(view.get(agent)?.fields.hook))?.fields.title
   },
   inbox: (ledger) => ledger.read().list({ kind: 'mail', assignee: agent, status: 'unread' }).length,
-  ready: (ledger) => readyBeads(ledger.read()).length,
+  ready: (ledger) => readyBeads(ledger.read(), Date.now()).length,
   append: (ledger) => ledger.transact('human', () => ({ ops: [{ o: 'ev', type: 'bench', data: { turn } }] })),
   claim: (ledger) =>
     ledger.transact(agent, (view) => {

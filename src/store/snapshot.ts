@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { crc32, nativeCrc32 } from '../system/crc32.js'
 import type { StoredEvent } from './fold.js'
 import type { PackedState } from './packed-state.js'
-import { readRange } from './segment-bytes.js'
+import { errorCode, readRange } from './segment-bytes.js'
 import { groupOf } from './shown-ids.js'
 import {
   BIRTH_LENGTH,
@@ -79,6 +79,10 @@ export class Snapshot {
       if (header === undefined) return undefined
       keep = !isSmall
       return new Snapshot(path, { fd: isSmall ? undefined : fd, whole: isSmall ? head : undefined }, header)
+    } catch (error) {
+      // A directory, a bad block: no cache, but no reason to give up either.
+      if (errorCode(error) === undefined) throw error
+      return undefined
     } finally {
       if (!keep) closeSync(fd)
     }

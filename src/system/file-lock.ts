@@ -86,8 +86,11 @@ async function tryTake(path: string, self: LockHolder): Promise<boolean> {
   const draft = `${path}.${self.nonce}`
   try {
     const file = await open(draft, 'wx', 0o600)
-    await file.writeFile(JSON.stringify(self))
-    await file.close()
+    try {
+      await file.writeFile(JSON.stringify(self))
+    } finally {
+      await file.close()
+    }
     await link(draft, path)
     return true
   } catch (error) {

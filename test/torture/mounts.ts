@@ -33,8 +33,8 @@ function mount(path: string, ...args: string[]): Mounted {
   return { path }
 }
 
-export function remountReadOnly(path: string): void {
-  execFileSync('mount', ['-o', 'remount,ro', path], { stdio: 'ignore' })
+export function remount(path: string, mode: 'ro' | 'rw'): void {
+  execFileSync('mount', ['-o', `remount,${mode}`, path], { stdio: 'ignore' })
 }
 
 export function unmount(path: string): void {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { bundleScripts } from '../../scripts/bundle-scripts.mjs'
 
 const here = import.meta.dirname
-const workers = ['victim', 'injector', 'interleaver', 'claimer']
+const workers = ['victim', 'injector', 'interleaver', 'claimer', 'filler']
 const scripts = await bundleScripts([
   join(here, 'main.ts'),
   ...workers.map((name) => join(here, 'workers', `${name}.ts`)),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { TimeoutError } from '../../domain/errors.js'
+import { ExternalError, TimeoutError } from '../../domain/errors.js'
 import type { Compaction } from '../../ports/upkeep.js'
 import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
@@ -58,6 +58,8 @@ export async function withCompactionLock<T>({ paths }: UpkeepContext, work: () =
       return work()
     })
   } catch (error) {
+    // A full disk has no place for a lock either.
+    if (!hasEntered && error instanceof ExternalError) throw writeError(paths.root, error.cause)
     if (hasEntered || !(error instanceof TimeoutError)) throw error
     const { holder } = error.details as { holder?: { pid: number } }
     throw compactionRuns(`process ${holder?.pid ?? 'unknown'}`)

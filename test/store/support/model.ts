@@ -1,128 +1,180 @@
+import type { Json } from '../../../src/domain/record.js'
 import type { LogOp } from '../../../src/store/record-line.js'
 import type { Chain } from './histories.js'
 
 /**
- * What chains mean, written down a second time and without care for speed: everything that counts is collected first,
- * then each value is chosen by sorting. The fold must say the same. Knows no `st` lines: it is fed what was written.
+ * What chains mean, written down a second time and without care for speed: everything that counts is taken apart into
+ * facts first, then each value is chosen by sorting them. The fold must say the same.
  */
 export function modelEntities(chains: readonly Chain[]): Record<string, unknown> {
-  const byId = new Map<string, Told[]>()
+  const byId = new Map<string, Fact[]>()
   for (const chain of chains) {
-    for (const told of whatCounts(chain)) {
-      const { id } = told.op
-      byId.set(id, [...(byId.get(id) ?? []), told])
-    }
+    for (const { fact, id } of factsOf(chain)) byId.set(id, [...(byId.get(id) ?? []), fact])
   }
-  return Object.fromEntries([...byId].map(([id, told]) => [id, entity(id, told)]))
+  return Object.fromEntries([...byId].map(([id, facts]) => [id, entity(id, facts)]))
 }
 
-type EntityOp = Extract<LogOp, { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' }>
+/** `t` says since when; `place` orders what one record says twice. */
+type Fact =
+  | { kind: 'last'; t: string }
+  | { kind: 'generation'; chain: string; value: number }
+  | { kind: 'birth'; mark: string; by: string; k: string; a: number | undefined }
+  | { kind: 'register'; t: string; place: number; field: string; value: Json }
+  | { kind: 'guarded'; t: string; field: string; gen: number; rank: 0 | 1; value: Json }
+  | { kind: 'element'; t: string; place: number; field: string; element: string; present: 0 | 1 }
+  | { kind: 'comment'; mark: string; by: string; text: unknown }
+  | { kind: 'gone'; t: string }
 
-/** One op of a record that is not void. */
-interface Told {
+type EntityOp = Extract<LogOp, { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' | 'st' }>
+
+interface Place {
   chain: string
   t: string
-  /** `t` and the place in the record: sorts like time. */
-  mark: string
   by: string
-  op: EntityOp
+  place: number
 }
 
-function whatCounts({ clone, records }: Chain): Told[] {
+/** Of the records that are not void. */
+function factsOf({ clone, records }: Chain): { id: string; fact: Fact }[] {
   const generations = new Map<string, number>()
-  const counting: Told[] = []
-  for (const { t, by, ops } of records) {
-    const mine = new Map<string, number>()
-    let isVoid = false
-    for (const op of ops as LogOp[]) {
-      if (op.o !== 'new' && op.o !== 'move') continue
-      const wanted = op.o === 'new' ? 1 : op.gen
-      if (wanted <= (mine.get(op.id) ?? generations.get(op.id) ?? 0)) isVoid = true
-      mine.set(op.id, wanted)
-    }
-    if (isVoid) continue
-    for (const [id, generation] of mine) generations.set(id, generation)
-    for (const [index, op] of (ops as LogOp[]).entries()) {
-      const mark = `${t}.${index.toString(16).padStart(4, '0')}`
-      if (op.o !== 'ev') counting.push({ chain: clone, t, mark, by, op: op as EntityOp })
+  const raise = (id: string, value: number) => generations.set(id, Math.max(value, generations.get(id) ?? 0))
+  const found: { id: string; fact: Fact }[] = []
+  for (const { t, by, ops } of records as { t: string; by: string; ops: LogOp[] }[]) {
+    if (isVoid(ops, generations)) continue
+    for (const [place, op] of ops.entries()) {
+      if (!('id' in op)) continue
+      for (const fact of opFacts({ chain: clone, t, by, place }, op)) found.push({ id: op.id, fact })
+      raise(op.id, op.o === 'new' ? 1 : op.o === 'move' || op.o === 'st' ? op.gen : 0)
     }
   }
-  return counting
+  return found
 }
 
-function entity(id: string, told: readonly Told[]): unknown {
-  const sorted = [...told].sort((a, b) => (a.mark < b.mark ? -1 : 1))
-  const births = sorted.filter(({ op }) => op.o === 'new')
-  const first = births[0]
-  const gone = sorted.findLast(({ op }) => op.o === 'gone')
-  return {
-    id,
-    ...(first?.op.o === 'new' ? { born: [first.mark, first.by], k: first.op.k } : {}),
-    ...(first?.op.o === 'new' && first.op.a !== undefined ? { a: first.op.a } : {}),
-    gen: greatest(told.map(generationOf)),
-    last: sorted.at(-1)?.t,
-    reg: registers(sorted),
-    grd: guarded(sorted),
-    set: elements(sorted),
-    say: sorted.flatMap(({ op, mark, by }) => (op.o === 'say' ? [[mark, by, op.x]] : [])),
-    ...(gone === undefined ? {} : { gone: gone.t }),
-    ch: chainGenerations(told),
+function isVoid(ops: readonly LogOp[], generations: ReadonlyMap<string, number>): boolean {
+  const mine = new Map<string, number>()
+  for (const op of ops) {
+    if (op.o !== 'new' && op.o !== 'move') continue
+    const wanted = op.o === 'new' ? 1 : op.gen
+    if (wanted <= (mine.get(op.id) ?? generations.get(op.id) ?? 0)) return true
+    mine.set(op.id, wanted)
   }
-}
-
-function generationOf({ op }: Told): number {
-  return op.o === 'new' ? 1 : op.o === 'move' ? op.gen : 0
-}
-
-function greatest(numbers: readonly number[]): number {
-  return Math.max(0, ...numbers)
-}
-
-function chainGenerations(told: readonly Told[]): Record<string, number> {
-  const chains = [...new Set(told.map(({ chain }) => chain))]
-  const all = chains.map((chain) => {
-    const mine = told.filter((one) => one.chain === chain)
-    return [chain, greatest(mine.map(generationOf))] as const
-  })
-  return Object.fromEntries(all.filter(([, generation]) => generation > 0))
+  return false
 }
 
 const GUARDED = ['status', 'assignee']
 
-/** The last one written wins. */
-function registers(sorted: readonly Told[]): Record<string, unknown> {
-  const written = sorted.flatMap(({ op, t }) => {
-    if (op.o !== 'set' && op.o !== 'new') return []
-    const free = Object.entries(op.f).filter(([name]) => !GUARDED.includes(name))
-    return free.map(([name, value]) => [name, [t, value]] as const)
+function opFacts({ chain, t, by, place }: Place, op: EntityOp): Fact[] {
+  const mark = `${t}.${place.toString(16).padStart(4, '0')}`
+  const last: Fact = { kind: 'last', t }
+  if (op.o === 'st') return stateFacts(chain, op)
+  if (op.o === 'say') return [last, { kind: 'comment', mark, by, text: op.x }]
+  if (op.o === 'gone') return [last, { kind: 'gone', t }]
+  if ('x' in op) {
+    const present = op.o === 'add' ? 1 : 0
+    return [
+      last,
+      ...op.x.map((element): Fact => ({ kind: 'element', t, place, field: op.f, element, present })),
+    ]
+  }
+  const gen = op.o === 'new' ? 1 : op.o === 'move' ? op.gen : 0
+  const rank = op.f.status === 'closed' ? 1 : 0
+  const values = Object.entries(op.f).flatMap(([field, value]): Fact[] => {
+    const isGuarded = op.o === 'move' || GUARDED.includes(field)
+    if (isGuarded) return op.o === 'set' ? [] : [{ kind: 'guarded', t, field, gen, rank, value }]
+    return [{ kind: 'register', t, place, field, value }]
   })
-  return Object.fromEntries(written)
+  const birth: Fact[] = op.o === 'new' ? [{ kind: 'birth', mark, by, k: op.k, a: op.a }] : []
+  return [last, ...birth, { kind: 'generation', chain, value: gen }, ...values]
 }
 
-/** The highest generation wins, then closed, then the earliest. */
-function guarded(sorted: readonly Told[]): Record<string, unknown> {
-  const moves = sorted.flatMap(({ op, t }) => {
-    if (op.o !== 'move' && op.o !== 'new') return []
-    const gen = op.o === 'new' ? 1 : op.gen
-    const rank = op.f.status === 'closed' ? 1 : 0
-    const moved = Object.entries(op.f).filter(([name]) => op.o === 'move' || GUARDED.includes(name))
-    return moved.map(([name, value]) => ({ name, gen, rank, t, value }))
-  })
-  // The winner last, so that it is what remains.
-  moves.sort((a, b) => a.gen - b.gen || a.rank - b.rank || (a.t < b.t ? 1 : a.t > b.t ? -1 : 0))
-  return Object.fromEntries(moves.map(({ name, gen, t, rank, value }) => [name, [gen, t, rank, value]]))
+/** An imported entity says of each part since when it holds. */
+function stateFacts(chain: string, op: Extract<LogOp, { o: 'st' }>): Fact[] {
+  const at = (place: number) => op.t[place] ?? ''
+  const birth: Fact[] =
+    op.born === undefined ? [] : [{ kind: 'birth', mark: op.born[0], by: op.born[1], k: op.k ?? '', a: op.a }]
+  return [
+    { kind: 'last', t: op.last },
+    { kind: 'generation', chain, value: op.gen },
+    ...birth,
+    ...Object.entries(op.reg).map(([field, [place, value]]): Fact => {
+      return { kind: 'register', t: at(place), place: 0, field, value }
+    }),
+    ...Object.entries(op.grd).map(([field, [gen, place, rank, value]]): Fact => {
+      return { kind: 'guarded', t: at(place), field, gen, rank, value }
+    }),
+    ...Object.entries(op.set).flatMap(([field, elements]) =>
+      Object.entries(elements).map(([element, [place, present]]): Fact => {
+        return { kind: 'element', t: at(place), place: 0, field, element, present }
+      }),
+    ),
+    ...op.say.map(([mark, by, text]): Fact => ({ kind: 'comment', mark, by, text })),
+    ...(op.gone === undefined ? [] : [{ kind: 'gone', t: op.gone } as const]),
+  ]
 }
 
-function elements(sorted: readonly Told[]): Record<string, Record<string, unknown>> {
+function entity(id: string, facts: readonly Fact[]): unknown {
+  const of = <K extends Fact['kind']>(kind: K) =>
+    facts.filter((fact): fact is Extract<Fact, { kind: K }> => fact.kind === kind)
+  const birth = of('birth').sort((x, y) => compare(x.mark, y.mark))[0]
+  const generations = of('generation').filter(({ value }) => value > 0)
+  const gone = of('gone').map(({ t }) => t)
+  return {
+    id,
+    ...(birth === undefined ? {} : { born: [birth.mark, birth.by], k: birth.k }),
+    ...(birth?.a === undefined ? {} : { a: birth.a }),
+    gen: Math.max(0, ...generations.map(({ value }) => value)),
+    last: of('last')
+      .map(({ t }) => t)
+      .sort()
+      .at(-1),
+    reg: Object.fromEntries(
+      of('register')
+        .sort(byTime)
+        .map(({ field, t, value }) => [field, [t, value]]),
+    ),
+    grd: Object.fromEntries(
+      of('guarded')
+        .sort(byRank)
+        .map(({ field, gen, t, rank, value }) => [field, [gen, t, rank, value]]),
+    ),
+    set: elements(of('element')),
+    say: comments(of('comment')),
+    ...(gone.length === 0 ? {} : { gone: gone.sort().at(-1) }),
+    ch: Object.fromEntries(
+      generations.sort((x, y) => x.value - y.value).map(({ chain, value }) => [chain, value]),
+    ),
+  }
+}
+
+function compare(a: string | number, b: string | number): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The last one written wins: it comes last. */
+function byTime(x: { t: string; place: number }, y: { t: string; place: number }): number {
+  return compare(x.t, y.t) || x.place - y.place
+}
+
+/** The highest generation wins, then closed, then the earliest: the winner comes last. */
+function byRank(
+  x: { gen: number; rank: number; t: string },
+  y: { gen: number; rank: number; t: string },
+): number {
+  return x.gen - y.gen || x.rank - y.rank || compare(y.t, x.t)
+}
+
+function elements(facts: Extract<Fact, { kind: 'element' }>[]): Record<string, Record<string, unknown>> {
   const sets: Record<string, Record<string, unknown>> = {}
-  for (const { op, t } of sorted) {
-    if (op.o !== 'add' && op.o !== 'del') continue
-    for (const element of op.x) {
-      sets[op.f] = Object.fromEntries([
-        ...Object.entries(sets[op.f] ?? {}),
-        [element, [t, op.o === 'add' ? 1 : 0]],
-      ])
-    }
+  for (const { field, element, t, present } of facts.sort(byTime)) {
+    sets[field] = Object.fromEntries([...Object.entries(sets[field] ?? {}), [element, [t, present]]])
   }
   return sets
+}
+
+/** In order, each once. */
+function comments(facts: Extract<Fact, { kind: 'comment' }>[]): unknown[] {
+  const sorted = facts.sort((x, y) => compare(x.mark, y.mark))
+  return sorted
+    .filter(({ mark }, i) => mark !== sorted[i - 1]?.mark)
+    .map(({ mark, by, text }) => [mark, by, text])
 }

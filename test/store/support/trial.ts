@@ -54,14 +54,15 @@ function findFault(chains: readonly Chain[], seed: number, result: TrialResult):
 
 /** @returns the first difference, in words */
 function unequal(actual: unknown, expected: unknown): string | undefined {
-  const [a, b] = [canonical(actual), canonical(expected)]
+  const [a = '', b = ''] = [canonical(actual), canonical(expected)]
   if (a === b) return undefined
   let at = 0
   while (a[at] === b[at]) at++
   return `…${a.slice(Math.max(0, at - 100), at + 150)}… is not …${b.slice(Math.max(0, at - 100), at + 150)}…`
 }
 
-function canonical(value: unknown): string {
+/** JSON with the keys of every object in one order. */
+export function canonical(value: unknown): string | undefined {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

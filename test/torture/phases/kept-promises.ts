@@ -15,6 +15,9 @@ export function expectPromisesKept(
     expectMails(tally, view, said, what)
     expectClaims(tally, view, said, what)
     expectNotes(tally, view, said, what)
+    tally.count('segments compacted', sumOf(said))
+    for (const one of said)
+      if (one.kind === 'stopped') tally.lose(`${what}: compaction stopped without need: ${one.why}`)
     tally.count('torn or damaged lines met', view.damage.tornLines + view.damage.badLines)
     tally.expect(view.damage.unknownOps === 0, () => `${what}: ${view.damage.unknownOps} unknown ops`)
     tally.expect(
@@ -23,6 +26,10 @@ export function expectPromisesKept(
     )
   })
   expectOneReading(tally, store, what)
+}
+
+function sumOf(said: readonly Said[]): number {
+  return said.reduce((sum, one) => sum + (one.kind === 'compacted' ? one.segments : 0), 0)
 }
 
 function expectMails(tally: Tally, view: View, said: readonly Said[], what: string): void {

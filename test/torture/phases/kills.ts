@@ -13,7 +13,7 @@ const AT_ONCE = 4
 const BEADS = ['bead-0', 'bead-1', 'bead-2', 'bead-3', 'bead-4']
 const SEGMENT_LIMITS = [4096, 16_384, 262_144]
 /** A commit takes a hundred times as long as a record. */
-const LINES_BEFORE_DEATH: Record<Role, number> = { writer: 40, snapshotter: 40, committer: 6 }
+const LINES_BEFORE_DEATH: Record<Role, number> = { writer: 40, snapshotter: 40, committer: 6, compactor: 60 }
 const LEARN_TURNS = 30
 /** Of ten deaths, this many come at a named step, the others at any instant. */
 const AT_STEPS_OF_TEN = 4
@@ -44,9 +44,17 @@ export const kills: Phase = {
   },
 }
 
-const ROLES: readonly Role[] = ['writer', 'snapshotter', 'committer']
+const ROLES: readonly Role[] = ['writer', 'snapshotter', 'committer', 'compactor']
 /** At any instant: mostly writers, since they make the promises. */
-const ANY_INSTANT: readonly Role[] = ['writer', 'writer', 'writer', 'snapshotter', 'committer']
+const ANY_INSTANT: readonly Role[] = [
+  'writer',
+  'writer',
+  'writer',
+  'writer',
+  'snapshotter',
+  'committer',
+  'compactor',
+]
 
 async function learnSteps(context: PhaseContext): Promise<Steps> {
   const store = await makeStore(context.folder, 'learn')
@@ -105,7 +113,9 @@ async function oneStore(context: PhaseContext, random: Seeded, deaths: Death[], 
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [number, death] = next
       const order = { ...orderFor(store, death.role, `proj/w${name}-${number}`), segmentLimitBytes }
-      await oneDeath(context, random, order, death, said)
+      const died = await oneDeath(context, random, order, death, said)
+      // It had its chance; another one dies instead.
+      if (!died) waiting.push([deaths.length + number, { role: 'writer', step: undefined }])
       store.warm.refresh()
       progress(`${tally.facts.get('acknowledged') ?? 0} records acknowledged`)
     }
@@ -124,19 +134,24 @@ async function oneDeath(
   order: VictimOrder,
   { step, role }: Death,
   said: Said[],
-): Promise<void> {
-  const isRare = step === undefined || /blob|history|new-segment|seal/.test(step)
+): Promise<boolean> {
+  const isRare = step === undefined || /blob|history|compact|new-segment|seal/.test(step)
   const occurrence = 1 + random.below(isRare ? 1 : 5)
   const worker = crew.start('victim', step === undefined ? order : { ...order, step, occurrence })
   if (step === undefined) await killAtRandom(worker, 1 + random.below(LINES_BEFORE_DEATH[role]), random)
   const { signal, exitCode, stderr } = await worker.ended
+  for (const line of worker.lines) said.push(JSON.parse(line) as Said)
+  tally.expect(
+    stderr === '' && (signal === 'SIGKILL' || exitCode === 0),
+    () => `a ${role} to be killed at ${step ?? 'any instant'} ended with ${exitCode}: ${stderr}`,
+  )
+  if (signal !== 'SIGKILL') {
+    tally.count('ended before it could be killed')
+    return false
+  }
   tally.fault()
   tally.count(step === undefined ? 'killed at a random instant' : 'killed at a named step')
-  tally.expect(
-    signal === 'SIGKILL' && stderr === '',
-    () => `a ${role} to be killed at ${step ?? 'any instant'} ended with ${exitCode} by itself: ${stderr}`,
-  )
-  for (const line of worker.lines) said.push(JSON.parse(line) as Said)
+  return true
 }
 
 /** After some acknowledgements, then at a random moment of what follows. */

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
+import { GtError } from '../../../src/domain/errors.js'
 import type { Op } from '../../../src/domain/record.js'
 import { openLedger } from '../../../src/store/open-ledger.js'
+import { openUpkeep } from '../../../src/store/open-upkeep.js'
+import type { StoreOptions } from '../../../src/store/store-options.js'
 import { appendGarbage } from './garbage.js'
 import { readOrder, say } from './order.js'
 
-export type Role = 'writer' | 'snapshotter' | 'committer'
+export type Role = 'writer' | 'snapshotter' | 'committer' | 'compactor'
 
 export interface VictimOrder {
   dir: string
@@ -28,6 +31,8 @@ export type Said =
   | { kind: 'claim'; id: string; gen: number; by: string }
   | { kind: 'note'; id: string; value: number }
   | { kind: 'comment'; id: string; text: string }
+  | { kind: 'compacted'; segments: number }
+  | { kind: 'stopped'; why: string }
   | { kind: 'turn' }
   | { kind: 'ready' }
   | { kind: 'step'; step: string }
@@ -48,11 +53,15 @@ function onStep(step: string): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-const ledger = openLedger(order.dir, {
+const options: StoreOptions = {
   segmentLimitBytes: order.segmentLimitBytes,
+  // So that a base has several parts.
+  baseLimitBytes: order.segmentLimitBytes * 4,
   sync: order.isDurable ? 'full' : 'os',
   onStep,
-})
+}
+const ledger = openLedger(order.dir, options)
+const upkeep = openUpkeep(order.dir, options)
 
 const ROLES: Record<Role, (turn: number) => unknown> = {
   writer: writeTurn,
@@ -64,12 +73,16 @@ const ROLES: Record<Role, (turn: number) => unknown> = {
     sendMail(turn, 'small')
     await ledger.commitHistory()
   },
+  compactor: async (turn) => {
+    for (let i = 0; i < 10; i++) sendMail(turn * 10 + i, 'small')
+    await compact()
+  },
 }
 
 async function live(): Promise<void> {
   say({ kind: 'ready' } satisfies Said)
   // Far more turns than any death takes: a step that is never reached must not hang the torture.
-  for (let turn = 0; turn < (order.learnTurns ?? 500); turn++) {
+  for (let turn = 0; turn < (order.learnTurns ?? (order.step === undefined ? 500 : 60)); turn++) {
     await ROLES[order.role](turn)
     say({ kind: 'turn' } satisfies Said)
   }
@@ -84,6 +97,17 @@ function writeTurn(turn: number): void {
   comment(turn)
   if (turn % 11 === 7) appendGarbage(join(order.dir, 'log'))
   if (turn % 9 === 2) ledger.compactCache(true)
+}
+
+/** Another one may be at it. */
+async function compact(): Promise<void> {
+  try {
+    const { segments, stopped } = await upkeep.compact()
+    if (segments > 0) say({ kind: 'compacted', segments } satisfies Said)
+    if (stopped !== undefined) say({ kind: 'stopped', why: stopped.why } satisfies Said)
+  } catch (error) {
+    if (!(error instanceof GtError) || error.code !== 'compaction-runs') throw error
+  }
 }
 
 function write(ops: Op[]): void {
