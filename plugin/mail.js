@@ -147,5 +147,5 @@ export function triggerOf(texts, before) {
   if (first === undefined) return before // Of opencode itself, as after a compaction.
   if (first.startsWith('[gt mail ')) return 'mail'
   if (first.startsWith('[gt reminder]')) return 'reminder'
-  return /^\[gt:\w+\] from (?!human:)/.test(first) ? 'mail' : 'work'
+  return /^(\[gt\] )?\[gt:\w+\] from (?!human:)/.test(first) ? 'mail' : 'work'
 }

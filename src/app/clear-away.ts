@@ -6,6 +6,7 @@ import type { Repositories } from '../ports/repositories.js'
 import { getRig } from './find-entity.js'
 import { keepScreen } from './start-session.js'
 import type { Town } from './town.js'
+import { closeAsksOps } from './track-asks.js'
 
 /**
  * Ends an agent's session and takes its worktree and branch away, the tree salvaged first. Repeatable at every step.
@@ -95,9 +96,10 @@ export async function endSession(
   if (agent.session === undefined) return
   const session = agent.session
   const at = new Date(town.clock.now()).toISOString()
-  town.ledger.transact(town.actor, () => ({
+  town.ledger.transact(town.actor, (view) => ({
     ops: [
       { o: 'set', id: session, f: { state, state_at: at, reason, ended_at: at } },
+      ...closeAsksOps(view, agent.id, at),
       { o: 'ev', type: 'session.ended', data: { agent: agent.id, session, reason, how: report.kind } },
     ],
   }))

@@ -1,4 +1,5 @@
 import { type Agent, agentFrom } from '../domain/agent.js'
+import { type Ask, askFrom } from '../domain/ask.js'
 import { type Bead, beadFrom } from '../domain/bead.js'
 import { type Convoy, convoyFrom } from '../domain/convoy.js'
 import { NotFoundError, UsageError } from '../domain/errors.js'
@@ -56,6 +57,10 @@ function getEntity(view: View, kind: EntityKind, typed: string): Entity {
 
 export function getBead(view: View, typed: string): Bead {
   return beadFrom(getEntity(view, 'bead', typed))
+}
+
+export function getAsk(view: View, typed: string): Ask {
+  return askFrom(getEntity(view, 'ask', typed))
 }
 
 export function getMail(view: View, typed: string): Mail {

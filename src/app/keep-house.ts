@@ -1,3 +1,4 @@
+import { expireAsks } from './answer-ask.js'
 import type { Town } from './town.js'
 
 /** The log is committed to the store's own git history about this often, while something is written at all. */
@@ -14,12 +15,13 @@ const LOOK_EVERY_MS = 60_000
 const LOOK_AFTER_MS = 600_000
 
 /**
- * What a command leaves in order after it printed its answer: the snapshot when the tail behind it is long, and in the
- * background a commit of the store's history, or an exchange with the other machines. Nothing here is needed for truth, so
- * nothing here may fail a command.
+ * What a command leaves in order after it printed its answer: asks that nobody answered in time, the snapshot when the tail
+ * behind it is long, and in the background a commit of the store's history, or an exchange with the other machines. Nothing
+ * here is needed for truth, so nothing here may fail a command.
  */
 export async function keepHouse(town: Town): Promise<void> {
   try {
+    if (expireAsks(town) > 0) town.step('asks.expired')
     town.ledger.compactCache()
     await careForStore(town)
     if (town.config.store.remote !== undefined) {

@@ -1,59 +1,87 @@
-import { UsageError } from '../domain/errors.js'
-import type { Entity, Fields, Json, Op } from '../domain/record.js'
+import { type Ask, askTitle } from '../domain/ask.js'
+import { parseReports } from '../domain/parse-report.js'
+import type { Entity, Fields, Op } from '../domain/record.js'
 import { planReport, type Report } from '../domain/report.js'
 import { usageMessages } from '../domain/usage.js'
 import type { View } from '../ports/ledger.js'
+import { expireAsks } from './answer-ask.js'
 import { planUsage } from './record-usage.js'
 import { receiptOps } from './send-mail.js'
 import type { Town } from './town.js'
+import { type OpenAsk, openAskOf, trackAsks } from './track-asks.js'
+
+export interface Reported {
+  recorded: number
+  /** What the session waits for now, with the answers that are to be given to it. */
+  asks: OpenAsk[]
+}
 
 /**
- * Takes what an agent's plugin reports, one JSON object per line: all of it becomes one record.
+ * Takes what an agent's plugin reports, one JSON object per line: all of it becomes one record. Without a line it only says
+ * what the session waits for.
  * @param sessionKey - GT_SESSION of the caller; its session record is the one that changes
  * @throws UsageError code `bad-report` naming the line; nothing is recorded then
  */
-export function reportEvents(
-  town: Town,
-  sessionKey: string | undefined,
-  lines: string,
-): { recorded: number } {
-  const reports = lines
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map(parseReport)
-  if (reports.length === 0) return { recorded: 0 }
-  town.ledger.transact(town.actor, (view) => {
+export function reportEvents(town: Town, sessionKey: string | undefined, lines: string): Reported {
+  const reports = parseReports(lines)
+  expireAsks(town)
+  const { asks } = town.ledger.transact(town.actor, (view) => {
     const session = sessionKey === undefined ? undefined : view.get(sessionKey)
     const known = session?.kind === 'session' && session.fields.agent === town.actor ? session : undefined
-    return { ops: planOps(town, view, known, reports) }
+    return known
+      ? planSession(town, view, known, reports)
+      : { ops: feedOps(town, view, undefined, reports), asks: [] }
   })
-  return { recorded: reports.length }
+  return { recorded: reports.length, asks: asks.map(openAskOf) }
 }
 
-function planOps(town: Town, view: View, session: Entity | undefined, reports: readonly Report[]): Op[] {
+interface Plan {
+  ops: Op[]
+  asks: Ask[]
+}
+
+function planSession(town: Town, view: View, session: Entity, reports: readonly Report[]): Plan {
+  const bead = beadOf(town, view)
+  const tracker = trackAsks(town, view, session, bead)
+  for (const report of reports) tracker.take(report)
+  const asks = tracker.open()
+  if (reports.length === 0) return { ops: [], asks }
+
   const now = new Date(town.clock.now()).toISOString()
-  const ops: Op[] = []
-  let fields: Fields = {}
-  const moved = new Set<string>()
-  for (const report of reports) {
-    const plan = planReport(report, now)
-    fields = { ...fields, ...plan.fields }
-    ops.push(...mailOpsOf(view, town.actor, report).filter((op) => isFirst(op, moved)))
-    // An account of its own: its event is the sum.
-    if (report.type === 'usage' && session !== undefined) continue
-    ops.push({
-      o: 'ev',
-      type: report.type,
-      data: { agent: town.actor, ...(session === undefined ? {} : { session: session.id }), ...plan.data },
-    })
-  }
-  if (session === undefined) return ops
   const messages = reports.flatMap((report) => (report.type === 'usage' ? usageMessages(report.data) : []))
-  const usage = planUsage(view, session, beadOf(town, view), messages)
-  fields = { ...fields, ...usage.fields }
+  const usage = planUsage(view, session, bead, messages)
+  let fields: Fields = usage.fields
+  for (const report of reports) fields = { ...fields, ...planReport(report, now).fields }
+  fields = { ...fields, ...waitingFields(session, fields, asks, now) }
   if (session.fields.heard_at === undefined) fields.heard_at = now
-  if (Object.keys(fields).length > 0) ops.unshift({ o: 'set', id: session.id, f: fields })
-  return [...ops, ...usage.ops]
+  const change: Op[] = Object.keys(fields).length > 0 ? [{ o: 'set', id: session.id, f: fields }] : []
+  return { ops: [...change, ...feedOps(town, view, session, reports), ...tracker.ops(), ...usage.ops], asks }
+}
+
+/** A session that waits for a person is never idle and never at work, whatever else was said of it. */
+function waitingFields(session: Entity, fields: Fields, asks: readonly Ask[], now: string): Fields {
+  const [oldest] = asks
+  if (oldest) {
+    const reason = `${oldest.kind}${oldest.isSubagent ? ' (of a subagent)' : ''}: ${askTitle(oldest)}`
+    const more = asks.length > 1 ? ` and ${asks.length - 1} more` : ''
+    const since = session.fields.state === 'waiting' ? (session.fields.state_at ?? now) : now
+    return { state: 'waiting', state_at: since, reason: `${reason.slice(0, 200)}${more}` }
+  }
+  const isWaiting = (fields.state ?? session.fields.state) === 'waiting'
+  return isWaiting ? { state: 'working', state_at: now, reason: null } : {}
+}
+
+/** What the feed gets, and the receipts of mail. */
+function feedOps(town: Town, view: View, session: Entity | undefined, reports: readonly Report[]): Op[] {
+  const now = new Date(town.clock.now()).toISOString()
+  const moved = new Set<string>()
+  return reports.flatMap((report) => {
+    const receipts = mailOpsOf(view, town.actor, report).filter((op) => isFirst(op, moved))
+    // The accounts say it, and one event for the sum of a turn.
+    if (report.type === 'usage' && session !== undefined) return receipts
+    const data = { agent: town.actor, ...(session === undefined ? {} : { session: session.id }) }
+    return [...receipts, { o: 'ev', type: report.type, data: { ...data, ...planReport(report, now).data } }]
+  })
 }
 
 /** Mail in a user message of the conversation has arrived. */
@@ -75,24 +103,4 @@ function isFirst(op: Op, moved: Set<string>): boolean {
 function beadOf(town: Town, view: View): string {
   const hook = view.get(town.actor)?.fields.hook
   return typeof hook === 'string' ? hook : (town.env.GT_BEAD ?? '')
-}
-
-function parseReport(line: string, index: number): Report {
-  const bad = (why: string): never => {
-    throw new UsageError(`line ${index + 1} of the report ${why}`, {
-      code: 'bad-report',
-      hint: '{"type":"session.idle","at":"…","session":"ses_…"}',
-    })
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch {
-    return bad('is not JSON')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad('is not an object')
-  const { type, ...data } = value as Record<string, Json>
-  if (typeof type !== 'string' || !/^[a-z]+(?:\.[a-z]+)*$/.test(type))
-    return bad('has no type like "session.idle"')
-  return { type, data }
 }

@@ -98,6 +98,7 @@ export async function startSession(
       ...(start.bead === undefined ? {} : { bead: start.bead.id }),
       session: sessionId,
       targetBranch: start.rig.branch,
+      stalledAfterMs: town.config.limits.stalledAfterMs,
       gtProgram: town.places.gtProgram,
       gtFolder: town.places.gtFolder,
       runDir: town.places.runDir,

@@ -1,5 +1,6 @@
 import { type Agent, agentFrom } from '../domain/agent.js'
 import { type DerivedState, deriveState, type Observed } from '../domain/agent-state.js'
+import type { Ask } from '../domain/ask.js'
 import type { Bead } from '../domain/bead.js'
 import { beadFrom } from '../domain/bead.js'
 import { type Convoy, type ConvoyProgress, convoyFrom, convoyProgress } from '../domain/convoy.js'
@@ -15,6 +16,7 @@ import { readyBeads } from './list-beads.js'
 import { listPools, type PoolView } from './pools.js'
 import { countUnread } from './send-mail.js'
 import type { Town } from './town.js'
+import { openAsks } from './track-asks.js'
 
 /** One agent as every surface shows it. */
 export interface AgentView {
@@ -56,6 +58,8 @@ export interface TownView {
   root: string
   at: string
   agents: AgentView[]
+  /** What waits for a person, oldest first; not of sessions that are proven gone. */
+  asks: Ask[]
   convoys: ConvoyView[]
   /** Open ones. */
   pools: PoolView[]
@@ -126,6 +130,7 @@ export function composeTownView(
     root: town.root,
     at: new Date(town.clock.now()).toISOString(),
     agents: agentViews,
+    asks: openAsks(view).filter(({ agent }) => isThere(sessions, agent)),
     convoys: view
       .list({ kind: 'convoy', status: 'open' })
       .map((entity) => viewConvoy(view, convoyFrom(entity))),
@@ -142,6 +147,11 @@ export function composeTownView(
     unreadForHuman: countUnread(view, HUMAN),
     problems,
   }
+}
+
+/** Also when the backend is silent. */
+function isThere(sessions: ReadonlyMap<string, ObservedSession> | undefined, agent: string): boolean {
+  return sessions === undefined || sessions.get(agent)?.liveness.kind === 'running'
 }
 
 /** Needs input first, then working, then what is ready for review, then the rest; AGENT_STATES holds that order. */

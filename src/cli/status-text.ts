@@ -1,5 +1,6 @@
 import type { TownView } from '../app/town-view.js'
 import { agentRows } from './agent-text.js'
+import { askRows } from './ask-text.js'
 import { convoyLine } from './convoy-text.js'
 import { poolLine } from './pool-text.js'
 import { plain } from './table.js'
@@ -13,6 +14,9 @@ export function statusText(view: TownView, unicode: boolean): string[] {
   return [
     `${view.name}  ${view.root}`,
     `beads: ${beads.ready} ready, ${beads.open} open, ${beads.hooked} hooked, ${beads.inReview} in the merge queue, ${beads.closed} closed`,
+    ...(view.asks.length === 0
+      ? []
+      : ['', 'waits for you (gt answer ASK …):', ...askRows(view.asks, Date.parse(view.at)), '']),
     ...(view.unreadForHuman === 0 ? [] : [`mail for you: ${view.unreadForHuman} unread (gt mail inbox)`]),
     ...(view.sync === undefined
       ? []

@@ -198,6 +198,12 @@ function resolve(
       primeBytes: toml.limits.prime_bytes,
       mailBytes: toml.limits.mail_bytes,
       nudgeBytes: toml.limits.nudge_bytes,
+      stalledAfterMs: toml.limits.stalled_after,
+    },
+    asks: {
+      deadlineMs: toml.asks.deadline,
+      onDeadline: toml.asks.on_deadline,
+      policies: toml.asks.policies,
     },
     store: {
       archiveAfterMs: toml.store.archive_after,

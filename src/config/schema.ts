@@ -93,6 +93,12 @@ const runtime = z.strictObject({
   headless: words.optional(),
 })
 
+const askPolicy = z.strictObject({
+  tool: z.string().min(1).default('*'),
+  pattern: z.string().min(1).default('*'),
+  answer: z.string().trim().min(1),
+})
+
 export const townSchema = z.strictObject({
   town: z.strictObject({ name: name.default('town') }).prefault({}),
   orchestration: z
@@ -110,6 +116,14 @@ export const townSchema = z.strictObject({
       prime_bytes: z.int().min(1_024).max(6_144).default(6_144),
       mail_bytes: z.int().min(512).max(65_536).default(8_192),
       nudge_bytes: z.int().min(256).max(65_536).default(4_096),
+      stalled_after: duration.default(5 * 60_000),
+    })
+    .prefault({}),
+  asks: z
+    .strictObject({
+      deadline: duration.default(30 * 60_000),
+      on_deadline: z.enum(['deny', 'allow', 'wait']).default('deny'),
+      policies: z.array(askPolicy).default([]),
     })
     .prefault({}),
   store: z

@@ -1,3 +1,4 @@
+import type { AskPolicy } from './ask-policy.js'
 import type { Rig } from './rig.js'
 import type { Runtime } from './runtime.js'
 
@@ -23,6 +24,16 @@ export interface Limits {
   primeBytes: number
   mailBytes: number
   nudgeBytes: number
+  /** How long a turn may stand still before it counts as stalled. */
+  stalledAfterMs: number
+}
+
+/** What happens to asks that nobody answers by hand. */
+export interface AskConfig {
+  deadlineMs: number
+  onDeadline: 'deny' | 'allow' | 'wait'
+  /** In the order of town.toml: the first that fits counts. */
+  policies: readonly AskPolicy[]
 }
 
 /** Where the beads of several machines meet. */
@@ -46,6 +57,7 @@ export interface TownConfig {
   passEnv: readonly string[]
   limits: Limits
   store: StoreConfig
+  asks: AskConfig
   roles: Readonly<Record<string, Role>>
   runtimes: Readonly<Record<string, Runtime>>
   rigs: Readonly<Record<string, Rig>>

@@ -62,6 +62,7 @@ export interface Identity {
   /** The program's own conversation that the session continues. */
   conversation?: string
   targetBranch?: string
+  stalledAfterMs: number
   /** Absolute path of the gt program, and its folder for PATH. */
   gtProgram: string
   gtFolder: string
@@ -113,6 +114,7 @@ export function sessionEnv(request: {
   set('GT_SESSION', identity.session)
   set('GT_CONVERSATION', identity.conversation)
   set('GT_TARGET_BRANCH', identity.targetBranch)
+  set('GT_STALLED_AFTER_MS', String(identity.stalledAfterMs))
   set('GT_BIN', identity.gtProgram)
   set('GT_RUN_DIR', identity.runDir)
   set('GT_BELL_DIR', identity.bellDir)

@@ -58,6 +58,7 @@ const identity = {
   bead: 'issue-1',
   session: 's-1',
   targetBranch: 'main',
+  stalledAfterMs: 300_000,
   gtProgram: '/gt/bin/gt',
   gtFolder: '/gt/bin',
   runDir: '/t/run',

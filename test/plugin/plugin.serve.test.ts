@@ -142,9 +142,32 @@ test('a question is reported', async () => {
   await idle(3)
 })
 
+test('answers that gt has are given, and proven by what opencode says then', async () => {
+  const before = (await lab.gt.reports()).filter((each) => each.type === 'session.idle').length
+  await say('delegate again')
+  const asked = await lab.until('the ask', async () =>
+    (await lab.gt.reports()).filter((each) => each.type === 'permission.asked' && each.child === true).at(1),
+  )
+  const answer = { reply: 'reject', message: 'not today' }
+  const given = { request: asked.id, kind: 'permission', session: asked.childSession, answer }
+  const forgotten = { request: 'per_forgotten', kind: 'permission', session, answer }
+  await lab.gt.setAnswer({ recorded: 0, asks: [given, forgotten] })
+  await lab.gt.ring('proj/toast')
+  const replied = await report(
+    'the reply',
+    (each) => each.type === 'permission.replied' && each.id === asked.id,
+  )
+  expect(replied).toMatchObject({ session, child: true, reply: 'reject' })
+  await report('that nobody waits', (each) => each.type === 'ask.gone' && each.id === 'per_forgotten')
+  await idle(before + 1)
+  await lab.gt.setAnswer({ recorded: 0, asks: [] })
+  const child = lab.model.requests.findLast((request) => request.sessionId === asked.childSession)
+  expect(child?.toolResults[0]).toContain('not today')
+})
+
 test('limits and errors of the model are reported', async () => {
   await say('limited')
-  await idle(4)
+  await idle(5)
   expect(await report('the retry', (each) => each.type === 'session.retry')).toMatchObject({
     session,
     message: expect.any(String),
@@ -155,13 +178,13 @@ test('limits and errors of the model are reported', async () => {
     session,
     name: 'APIError',
   })
-  await idle(5)
+  await idle(6)
 })
 
 test('tools do not see the password, also after the directory was loaded anew', async () => {
   await client.instance.dispose()
   await say('env')
-  await idle(6)
+  await idle(7)
   const result = lab.model.requests.filter((request) => request.turn === 'env').at(-1)?.toolResults[0]
   expect(result?.trim()).toBe(`[][${session}]`)
   const reports = await lab.gt.reports()

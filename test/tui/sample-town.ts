@@ -70,6 +70,7 @@ export function town(over: Partial<TownView> = {}): TownView {
     root: '/home/ann/gt',
     at: new Date(NOW).toISOString(),
     agents: [],
+    asks: [],
     convoys: [],
     pools: [],
     queue: [],
