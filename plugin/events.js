@@ -56,7 +56,11 @@ export function createEvents({ client, directory, sessions, desk, mail, asks, us
       session.error = facts
       if (!session.parent) report(session, 'session.error', facts)
     },
-    'session.compacted': (session) => primes.forget(session),
+    'session.compacted': (session) => {
+      primes.forget(session)
+      session.error = undefined
+      if (!session.parent) report(session, 'session.compacted')
+    },
     'message.updated': (session, { info }) => {
       if (info.role === 'user') userMessage(session, info.id)
       else if (info.time.completed) answered(session, info)

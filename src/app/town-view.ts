@@ -39,6 +39,8 @@ export interface AgentView {
   since?: string
   lastActivityAt?: string
   conversation?: string
+  /** ISO; while it is limited. */
+  limitedUntil?: string
   costUsd: number
   tokens: number
   unreadMail: number
@@ -194,6 +196,7 @@ function viewAgent(
     ...optional('since', session?.createdAt),
     ...optional('lastActivityAt', observedSession?.lastActivityAt),
     ...optional('conversation', session?.conversation),
+    ...optional('limitedUntil', state === 'limited' ? session?.limitedUntil : undefined),
     costUsd: session?.costUsd ?? 0,
     tokens: session?.tokens ?? 0,
     unreadMail: countUnread(view, agent.id),

@@ -28,7 +28,7 @@ export interface StateMaterial {
 export function deriveState({ agent, session, bead, observed, slingerAlive }: StateMaterial): DerivedState {
   if (observed.kind === 'unknown') return { state: 'unknown', detail: observed.why }
   if (slingerAlive === true) return { state: 'starting', detail: 'being slung' }
-  if (observed.kind === 'running') return runningState(session, observed)
+  if (observed.kind === 'running') return runningState(agent, session, observed)
   if (agent.slinger !== undefined) {
     return {
       state: 'failed',
@@ -48,6 +48,7 @@ export function deriveState({ agent, session, bead, observed, slingerAlive }: St
 }
 
 function runningState(
+  agent: Agent,
   session: Session | undefined,
   observed: { lastActivityAt?: string; screenBusy?: boolean },
 ): DerivedState {
@@ -66,6 +67,10 @@ function runningState(
     case 'working':
     case 'idle':
       return { state: session.reported, detail: session.reason ?? '' }
+    case 'stalled':
+      return { state: 'stalled', detail: `${session.reason ?? ''}; gt agent abort ${agent.id} interrupts it` }
+    case 'broken':
+      return { state: 'failed', detail: `${session.reason ?? ''}; it runs: gt nudge ${agent.id} "go on"` }
     case 'starting':
       return { state: 'starting', detail: '' }
     default:

@@ -1,5 +1,6 @@
 import type { Fields, Json } from './record.js'
 import type { ReportedState } from './session.js'
+import { endedTurn, readError, readRetry } from './turn-end.js'
 
 /** One line that an agent's plugin reports. */
 export interface Report {
@@ -13,11 +14,6 @@ export interface ReportPlan {
   /** What the event in the feed holds. */
   data: Fields
 }
-
-/** A provider that says "come back later than this" has parked the agent; shorter waits are part of working. */
-const LIMITED_AFTER_MS = 60_000
-/** A Date holds nothing later (ECMAScript, time range). */
-const LATEST_DATE_MS = 8.64e15
 
 /** What a report means for its session. */
 export function planReport(report: Report, now: string): ReportPlan {
@@ -38,20 +34,25 @@ export function planReport(report: Report, now: string): ReportPlan {
       enter('working')
       break
     case 'session.idle':
-      enter('idle', null)
+      plan.fields = { ...plan.fields, ...endedTurn(report.data, at) }
       break
-    case 'session.error':
-      plan.fields = { last_error: text(report.data.message) }
+    case 'session.stalled':
+      enter('stalled', `nothing has happened since ${text(report.data.since)}`)
       break
+    case 'session.compacted':
+      enter('working')
+      break
+    case 'session.error': {
+      const error = readError(report.data)
+      plan.fields = { last_error: error.reason }
+      // opencode compacts the conversation by itself and goes on.
+      if (error.kind === 'overflow') enter('working', 'context overflow: the conversation is being compacted')
+      break
+    }
     case 'session.retry': {
-      const next = Number(report.data.next)
-      const far = next - Date.parse(now) > LIMITED_AFTER_MS && next <= LATEST_DATE_MS
-      enter(
-        far ? 'limited' : 'working',
-        far
-          ? `until ${new Date(next).toISOString()}: ${text(report.data.message)}`
-          : `retrying: ${text(report.data.message)}`,
-      )
+      const retry = readRetry(report.data, now)
+      enter(retry.until === undefined ? 'working' : 'limited', retry.reason)
+      if (retry.until !== undefined) plan.fields.limited_until = retry.until
       break
     }
     case 'permission.asked':

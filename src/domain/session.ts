@@ -6,7 +6,7 @@ import type { Entity } from './record.js'
  * What an agent is doing, for every surface (CLI, JSON, events):
  *
  *   starting → working ⇄ idle            done      its bead is merged, its session ended
- *              ↓↑                        failed    its process ended by itself, or could not start
+ *              ↓↑                        failed    its process ended by itself, could not start, or its turn broke
  *   waiting(permission|question|…)       stopped   a person or gt ended it
  *   limited(until), stalled(since)       unknown   could not be asked
  */
@@ -38,13 +38,15 @@ export const STATE_GLYPHS: Readonly<Record<AgentState, readonly [string, string]
   unknown: ['?', '?'],
 }
 
-/** What the session last said of itself (through its plugin) or what gt did to it. */
+/** What the session last said of itself (through its plugin) or what gt did to it; `broken`: its turn failed, it runs. */
 export const REPORTED_STATES = [
   'starting',
   'working',
   'idle',
   'waiting',
   'limited',
+  'stalled',
+  'broken',
   'stopped',
   'failed',
   'done',
@@ -62,6 +64,8 @@ export interface Session {
   reported: ReportedState
   reportedAt: string
   reason?: string
+  /** ISO; while `limited`: when the provider takes requests again. */
+  limitedUntil?: string
   /** Whether the program's own hooks have been heard at all. */
   heardAt?: string
   worktree: string
@@ -77,6 +81,7 @@ export function sessionFrom(entity: Entity): Session {
   const conversation = text(entity, 'conversation')
   const reason = text(entity, 'reason')
   const heardAt = text(entity, 'heard_at')
+  const limitedUntil = text(entity, 'limited_until')
   return {
     id: entity.id,
     agent: (text(entity, 'agent') ?? '') as AgentId,
@@ -86,6 +91,7 @@ export function sessionFrom(entity: Entity): Session {
     reported: oneOf(entity, 'state', REPORTED_STATES) ?? 'starting',
     reportedAt: text(entity, 'state_at') ?? entity.createdAt,
     ...(reason === undefined ? {} : { reason }),
+    ...(limitedUntil === undefined ? {} : { limitedUntil }),
     ...(heardAt === undefined ? {} : { heardAt }),
     worktree: text(entity, 'worktree') ?? '',
     passed: (text(entity, 'passed') ?? '').split(' ').filter((name) => name !== ''),

@@ -68,7 +68,12 @@ export interface Hang {
 export interface Fail {
   kind: 'fail'
   status: number
+  /** Sent as `retry-after-ms`. */
   retryAfterMs?: number
+  /** Sent as `retry-after`, in seconds. */
+  retryAfterS?: number
+  /** Machine-readable kind of the error, like `context_length_exceeded`. */
+  code?: string
   body?: string
   delayMs?: number
   /** Answer this way so often, then with `afterwards`. Without it: every time. */

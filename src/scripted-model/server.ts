@@ -160,9 +160,12 @@ async function perform(step: Step, exchange: Exchange): Promise<void> {
 }
 
 function fail(step: Fail, response: ServerResponse): void {
-  const headers: Record<string, string> =
-    step.retryAfterMs === undefined ? {} : { 'retry-after-ms': String(step.retryAfterMs) }
-  refuse(response, step.status, step.body ?? `the script says: fail with ${step.status}`, headers)
+  const { retryAfterMs, retryAfterS, code = null } = step
+  const headers: Record<string, string> = {
+    ...(retryAfterMs === undefined ? {} : { 'retry-after-ms': String(retryAfterMs) }),
+    ...(retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }),
+  }
+  refuse(response, step.status, step.body ?? `the script says: fail with ${step.status}`, { headers, code })
 }
 
 async function hang(step: Hang, exchange: Exchange): Promise<void> {
@@ -196,14 +199,14 @@ function refuse(
   response: ServerResponse,
   status: number,
   message: string,
-  headers: Record<string, string> = {},
+  more: { headers?: Record<string, string>; code?: string | null } = {},
 ): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
-  response.writeHead(status, { 'content-type': 'application/json', ...headers })
-  response.end(JSON.stringify({ error: { message, type: 'scripted_model', code: null } }))
+  response.writeHead(status, { 'content-type': 'application/json', ...more.headers })
+  response.end(JSON.stringify({ error: { message, type: 'scripted_model', code: more.code ?? null } }))
 }
 
 function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {

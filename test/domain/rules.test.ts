@@ -194,10 +194,52 @@ describe('planReport', () => {
     ],
     [
       'session.retry',
-      { next: Date.parse(now) + 1_000, message: 'busy' },
-      { state: 'working', reason: 'retrying: busy' },
+      { next: Date.parse(now) + 1_000, message: 'busy', attempt: 2 },
+      { state: 'working', reason: 'retrying (try 2): busy' },
     ],
-    ['session.error', { message: 'a\nb' }, { last_error: 'a b' }],
+    [
+      'session.retry',
+      { next: Date.parse(now) + 1_000, message: '{"error":{"message":"Rate limit\\nreached"}}' },
+      {
+        state: 'limited',
+        reason: 'until 2025-01-01T00:00:01.000Z: Rate limit reached',
+        limited_until: '2025-01-01T00:00:01.000Z',
+      },
+    ],
+    ['session.error', { message: 'a\nb' }, { last_error: 'Error: a b' }],
+    [
+      'session.error',
+      { name: 'ContextOverflowError', message: 'too long' },
+      {
+        state: 'working',
+        reason: 'context overflow: the conversation is being compacted',
+        last_error: 'context overflow: too long',
+      },
+    ],
+    ['session.compacted', {}, { state: 'working', reason: null }],
+    ['session.stalled', { since: 'noon' }, { state: 'stalled', reason: 'nothing has happened since noon' }],
+    ['session.idle', { error: { name: 'MessageAbortedError' } }, { state: 'idle', reason: 'interrupted' }],
+    [
+      'session.idle',
+      { error: { name: 'APIError', status: 401, message: 'bad key' } },
+      { state: 'broken', reason: 'no access to the model (401): bad key' },
+    ],
+    [
+      'session.idle',
+      { error: { name: 'APIError', status: 429, message: 'slow down' } },
+      { state: 'broken', reason: 'rate limit (429): slow down' },
+    ],
+    [
+      'session.idle',
+      { error: { name: 'APIError', status: 503, message: '' } },
+      { state: 'broken', reason: "the model's server failed (503): APIError" },
+    ],
+    [
+      'session.idle',
+      { error: { name: 'ContextOverflowError', message: 'x' } },
+      { state: 'broken', reason: 'context overflow: x' },
+    ],
+    ['session.idle', { finish: 'length' }, { state: 'idle', reason: expect.stringContaining('cut off') }],
   ])('%s %j', (type, data, fields) => {
     expect(plan(type, data).fields).toMatchObject(fields)
   })

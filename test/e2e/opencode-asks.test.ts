@@ -215,7 +215,10 @@ describe('an ask', () => {
   test('of a session that was killed cannot be answered', async () => {
     const { town } = lab
     await untilState(town, AGENT, 'idle')
-    await town.ok('nudge', AGENT, 'ask again')
+    await until(
+      'the nudge to be taken',
+      async () => (await town.gt('nudge', AGENT, 'ask again')).exitCode === 0,
+    )
     const ask = await asked('date +killed')
     process.kill(pidOfAgent(), 'SIGKILL')
     await untilState(town, AGENT, 'failed')
