@@ -136,6 +136,7 @@ async function settleFormer(run: SyncRun, clone: string, tip: string | undefined
     clone,
     lacking.map(({ record }) => record),
   )
+  if (lacking.length > 0) run.hasMoreToSend = true
   run.settings.onStep('sync:former-adopted')
   const plan = planChain({ clone, held: new Map(), incoming: theirs.log })
   if (plan.kind === 'refused') return

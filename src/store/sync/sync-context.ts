@@ -15,6 +15,8 @@ export interface SyncRun extends Place {
   identity: CloneIdentity
   receipt: SyncReceipt
   dryRun: boolean
+  /** Own records were written after the own chain went out. */
+  hasMoreToSend: boolean
   /** Writes the note down. */
   save(): void
 }

@@ -16,6 +16,7 @@ import { checkRemoteUrl, fetchChains } from './remote-git.js'
 import { countNew, sendOwn } from './send-own.js'
 import type { SyncRun } from './sync-context.js'
 import { emptyNote, readSyncNote, remoteKey, writeSyncNote } from './sync-note.js'
+import { forgetIntent } from './take-new-id.js'
 
 /** See Upkeep.sync. */
 export async function syncStore(
@@ -56,9 +57,11 @@ async function exchange(
     if (!existsSync(join(paths.git, 'HEAD')))
       await initRepository(paths.git, branchOf(run.identity.clone), settings.env)
     removeLeftovers(run)
+    forgetIntent(run)
     if (run.dryRun) await lookOnly(run)
     else await sendOwn(run)
     await receiveChains(run)
+    if (run.hasMoreToSend) await sendOwn(run)
     if (!run.dryRun) noteSuccess(run)
     settings.onStep('sync:done')
     return run.receipt
@@ -81,6 +84,7 @@ function startRun(paths: StorePaths, settings: StoreSettings, request: SyncReque
     identity,
     note,
     dryRun,
+    hasMoreToSend: false,
     call: {
       repository: paths.git,
       remote,

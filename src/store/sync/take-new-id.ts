@@ -66,6 +66,12 @@ function intendedIdentity(run: SyncRun): CloneIdentity {
   return fresh
 }
 
+/** A run that was killed right after it had taken its new id. */
+export function forgetIntent(run: SyncRun): void {
+  if (readIdentityIfAny(intentPath(run))?.clone === run.identity.clone)
+    rmSync(intentPath(run), { force: true })
+}
+
 function readIdentityIfAny(path: string): CloneIdentity | undefined {
   try {
     return readIdentity(path)
