@@ -17,8 +17,8 @@ const STEPS = [
   'compact:before-delete',
   'compact:deleted',
 ]
-const KILLS_PER_STEP = 3
-const RANDOM_KILLS = 6
+const KILLS_PER_STEP = 1
+const RANDOM_KILLS = 4
 const WRITERS = 3
 const BEADS = 5
 const SEGMENT_LIMIT_BYTES = 4096
