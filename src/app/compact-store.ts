@@ -4,6 +4,8 @@ import type { Town } from './town.js'
 export interface CompactedStore {
   compaction?: Compaction
   history?: HistoryCare
+  /** Purges, of this machine or another, that were carried out here now. */
+  purges?: number
 }
 
 export interface CompactRequest {
@@ -26,6 +28,7 @@ export async function compactStore(town: Town, request: CompactRequest): Promise
     done.compaction = await upkeep.compact({ dryRun: request.dryRun })
   }
   if (request.dryRun) return done
+  if (due === undefined || due.includes('purge')) done.purges = await upkeep.finishPurges()
   const isHistoryDue = due?.includes('gc') === true || due?.includes('squash') === true
   if (!request.history && !isHistoryDue) return done
   // What was compacted belongs into the one commit that is left.

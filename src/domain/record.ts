@@ -4,18 +4,20 @@
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-export type EntityKind =
-  | 'bead'
-  | 'mail'
-  | 'agent'
-  | 'session'
-  | 'convoy'
-  | 'merge'
-  | 'pool'
-  | 'ask'
-  | 'usage'
-  | 'rig'
-  | 'clone'
+export const ENTITY_KINDS = [
+  'bead',
+  'mail',
+  'agent',
+  'session',
+  'convoy',
+  'merge',
+  'pool',
+  'ask',
+  'usage',
+  'rig',
+  'clone',
+] as const
+export type EntityKind = (typeof ENTITY_KINDS)[number]
 
 /** Free-form registers; `null` clears one. */
 export type Fields = Record<string, Json>
@@ -30,7 +32,12 @@ export type Op =
   | { o: 'say'; id: string; x: string }
   | { o: 'ev'; type: string; data: Fields }
   | { o: 'gone'; id: string }
+  /** Destroys what was written before: everything, a field or set, or a comment. See PurgeTarget. */
+  | { o: 'purge'; id: string; what: PurgeTarget }
   | PastOp
+
+/** `*`: all texts and values of the entity, for ever. Else what was written to a field, or a comment by its id. */
+export type PurgeTarget = '*' | `f:${string}` | `c:${string}`
 
 /**
  * What another tracker says of an entity, dated as it says: each part counts unless something later is here, so joining it

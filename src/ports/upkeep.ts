@@ -1,3 +1,5 @@
+import type { PurgeTarget } from '../domain/record.js'
+
 /**
  * Care of the store beyond reading and appending: exchange with other machines, compaction, proof that it is whole.
  * Loaded only by the commands that do such work; nothing on the way of `prime` or `sling` needs it.
@@ -38,9 +40,24 @@ export interface Upkeep {
    * @throws ExternalError codes `git-failed`, `git-missing`
    */
   packHistory(options?: { squash?: boolean }): Promise<HistoryCare>
+
+  /** Says what `purge` would destroy. Changes nothing. */
+  previewPurge(request: PurgeRequest): Promise<PurgeReceipt>
+
+  /**
+   * Destroys what was written: in the own chain, in the cache and the blobs, and in the own git history, all of which is thrown
+   * away. Leaves a record of it that makes every other clone do the same. Safe to repeat; a killed one is finished by
+   * `finishPurges`.
+   *
+   * @throws OperationError code `purge-incomplete` naming what could not be rewritten; ExternalError code `git-failed`
+   */
+  purge(request: PurgeRequest): Promise<PurgeReceipt>
+
+  /** Does for every purge that is known here, also of other clones, what was not done yet. @returns how many there were */
+  finishPurges(): Promise<number>
 }
 
-export type UpkeepWork = 'compact' | 'squash' | 'gc'
+export type UpkeepWork = 'compact' | 'squash' | 'gc' | 'purge'
 
 export interface HistoryCare {
   /** Of the own branch, before. */
@@ -50,6 +67,27 @@ export interface HistoryCare {
   /** Bytes of the repository. */
   before: number
   after: number
+}
+
+/** What is destroyed: everything of an entity, or some of its fields, sets and comments. */
+export interface PurgeRequest {
+  id: string
+  what: readonly PurgeTarget[]
+  by: string
+}
+
+export interface PurgeReceipt {
+  /** Values, elements and comments that are destroyed; not their copies elsewhere. */
+  values: number
+  events: number
+  /** Blobs deleted. */
+  blobs: number
+  /** Commits of the own history that were thrown away. */
+  commits: number
+  /** Other clones whose chains are here: each destroys its own copies when it next runs. */
+  otherClones: string[]
+  /** Folders of ours that may hold copies and were not touched. */
+  untouched: string[]
 }
 
 /** Files of the own chain. */
@@ -67,6 +105,8 @@ export interface Compaction {
   entities: number
   before: ChainSize
   after: ChainSize
+  /** Texts that nothing named any more, for a day at least, and that were deleted. */
+  blobs?: ChainSize
   /** A segment that was left alone, with all after it. */
   stopped?: { segment: number; why: string }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Fields, Json, Op, PastOp } from '../domain/record.js'
 import { syncDirectory, writeAtomically } from '../system/atomic-write.js'
@@ -70,11 +70,12 @@ function isLong(text: string): boolean {
 }
 
 function writeBlob(writer: BlobWriter, text: string): BlobRef {
-  // Loaded here, not at the top: it costs milliseconds and a read never needs it.
-  const { createHash } = process.getBuiltinModule('node:crypto')
-  const name = createHash('sha256').update(text, 'utf8').digest('hex')
+  const name = nameOf(text)
   const path = join(writer.directory, name)
   if (existsSync(path)) {
+    // It may be about to be collected as named by nobody.
+    const now = new Date()
+    utimesSync(path, now, now)
     // Whoever wrote it may not have flushed the name yet.
     if (writer.isDurable) syncDirectory(writer.directory)
     return { $blob: name }
@@ -87,10 +88,21 @@ function writeBlob(writer: BlobWriter, text: string): BlobRef {
   return { $blob: name }
 }
 
-/** @returns the text; a note in its place when the file is missing, so that one lost body hides nothing else */
+function nameOf(content: string | Buffer): string {
+  // Loaded here, not at the top: it costs milliseconds, and only long texts need it.
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  return createHash('sha256').update(content).digest('hex')
+}
+
+/**
+ * @returns the text; a note in its place when the file is missing, and before it when it is not what was written, so that one
+ *   lost body hides nothing else
+ */
 export function readBlob(directory: string, name: string): string {
   try {
-    return readFileSync(join(directory, name), 'utf8')
+    const bytes = readFileSync(join(directory, name))
+    const text = bytes.toString('utf8')
+    return nameOf(bytes) === name ? text : `[text damaged: blob/${name} is not what was written]\n${text}`
   } catch (error) {
     if (isMissing(error)) return `[text missing: blob/${name}]`
     throw error

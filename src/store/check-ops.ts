@@ -103,7 +103,8 @@ export function floorStamp(table: EntityTable, ops: readonly Op[]): Stamp {
         raise(own(state.reg, field)?.[0])
         raise(own(state.grd, field)?.[1])
       }
-    } else if (op.o === 'add' || op.o === 'del') {
+    } else if (op.o === 'purge') raise(state.last)
+    else if (op.o === 'add' || op.o === 'del') {
       const elements = own(state.set, op.f) ?? {}
       for (const element of op.x) raise(own(elements, element)?.[0])
     }

@@ -33,6 +33,8 @@ export interface EntityState {
   set: Record<string, Record<string, [stamp: Stamp, present: 0 | 1]>>
   say: Comment[]
   gone?: Stamp
+  /** By what was purged (`*`, `f:<field>`, `c:<mark>`): nothing written up to this stamp may be kept. */
+  pur?: Record<string, Stamp>
   /** Greatest generation within each clone's chain: what makes a record void. */
   ch: Record<string, number>
 }
@@ -58,13 +60,15 @@ export function put<T>(object: Record<string, T>, key: string, value: T): void {
 }
 
 /** Equal stamps: the same record, whose later op counts. */
-export function joinRegister(state: EntityState, field: string, theirs: Register): void {
+export function joinRegister(state: EntityState, field: string, written: Register): void {
+  const theirs: Register = isPurged(state, `f:${field}`, written[0]) ? [written[0], null] : written
   const ours = own(state.reg, field)
   if (ours === undefined || theirs[0] >= ours[0]) put(state.reg, field, theirs)
 }
 
 /** Higher generation, then closed, then the earliest stamp: the order in which claims win between clones. */
-export function joinGuarded(state: EntityState, field: string, theirs: Guarded): void {
+export function joinGuarded(state: EntityState, field: string, written: Guarded): void {
+  const theirs = scrubbedGuarded(state, field, written)
   const ours = own(state.grd, field)
   if (ours === undefined || outranks(theirs, ours)) put(state.grd, field, theirs)
 }
@@ -82,6 +86,7 @@ export function joinElement(
   stamp: Stamp,
   present: 0 | 1,
 ): void {
+  if (isPurged(state, `f:${field}`, stamp)) return
   let elements = own(state.set, field)
   if (elements === undefined) {
     elements = {}
@@ -92,7 +97,8 @@ export function joinElement(
 }
 
 /** Kept in order of marks, each once. */
-export function joinComment(state: EntityState, comment: Comment): void {
+export function joinComment(state: EntityState, written: Comment): void {
+  const comment = scrubbedComment(state, written)
   let at = state.say.length
   while (at > 0 && (state.say[at - 1]?.[0] ?? '') > comment[0]) at--
   if (at > 0 && state.say[at - 1]?.[0] === comment[0]) return
@@ -110,8 +116,53 @@ export function joinBirth(
   else state.a = birth.a
 }
 
+/**
+ * What was written is destroyed where it is kept: here, and wherever it arrives later. Values become null and comments
+ * empty, whose places stay, so that a copy that was purged and one that was not join to the same in any order.
+ */
+export function joinPurge(state: EntityState, what: string, stamp: Stamp): void {
+  state.pur ??= {}
+  if (stamp <= (own(state.pur, what) ?? '')) return
+  put(state.pur, what, stamp)
+  for (const [field, register] of Object.entries(state.reg)) {
+    if (isPurged(state, `f:${field}`, register[0])) put(state.reg, field, [register[0], null])
+  }
+  for (const [field, guarded] of Object.entries(state.grd)) {
+    put(state.grd, field, scrubbedGuarded(state, field, guarded))
+  }
+  for (const [field, elements] of Object.entries(state.set)) {
+    const kept = Object.entries(elements).filter(([, [at]]) => !isPurged(state, `f:${field}`, at))
+    if (kept.length === 0) delete state.set[field]
+    else if (kept.length < Object.keys(elements).length) put(state.set, field, Object.fromEntries(kept))
+  }
+  state.say = state.say.map((comment) => scrubbedComment(state, comment))
+}
+
+/** @param stamp - when it was written; all of an entity that was purged as a whole is, whenever that was */
+function isPurged(state: EntityState, what: string, stamp: Stamp): boolean {
+  const { pur } = state
+  if (pur === undefined) return false
+  return Object.hasOwn(pur, '*') || stamp <= (own(pur, what) ?? '')
+}
+
+/** Whose turn it is, is no secret; without a status an entity would be of no state at all. */
+function scrubbedGuarded(state: EntityState, field: string, guarded: Guarded): Guarded {
+  const [generation, stamp, rank] = guarded
+  if (field === 'status' || !isPurged(state, `f:${field}`, stamp)) return guarded
+  return [generation, stamp, rank, null]
+}
+
+function scrubbedComment(state: EntityState, comment: Comment): Comment {
+  const [mark, by] = comment
+  return isPurged(state, `c:${mark}`, mark) ? [mark, by, PURGED] : comment
+}
+
+/** Stands where a comment stood. */
+export const PURGED = '[purged]'
+
 /** Adds what a compacted line of `chain` says. */
 export function joinState(state: EntityState, theirs: EntityState, chain: string): void {
+  for (const [what, stamp] of Object.entries(theirs.pur ?? {})) joinPurge(state, what, stamp)
   if (theirs.k !== undefined && theirs.born !== undefined) {
     joinBirth(state, { k: theirs.k, born: theirs.born, ...(theirs.a === undefined ? {} : { a: theirs.a }) })
   }

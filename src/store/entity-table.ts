@@ -3,7 +3,7 @@ import type { FoldTarget, StoredEvent } from './fold.js'
 import { type PackedState, type ReadableState, unpackState } from './packed-state.js'
 import { assignShown, groupOf, type Named, shownForm } from './shown-ids.js'
 import type { Snapshot } from './snapshot.js'
-import type { Damage } from './snapshot-format.js'
+import type { Damage, Purge } from './snapshot-format.js'
 import { type Stamp, stampHorizon, stampMs } from './stamp.js'
 import { ARCHIVE_AFTER_MS } from './store-options.js'
 
@@ -32,6 +32,8 @@ export class EntityTable implements FoldTarget {
   #cold: Layer | undefined
   readonly overlay = new Map<string, EntityState>()
   readonly damage: Damage
+  /** All that was ever purged. */
+  readonly purges: Purge[]
   /** Greatest stamp met that is not too far ahead of the clock. */
   greatest: Stamp
   /** Greatest `format` of any segment head. */
@@ -48,6 +50,7 @@ export class EntityTable implements FoldTarget {
   constructor(snapshot: Snapshot | undefined, now: () => number, archiveAfterMs = ARCHIVE_AFTER_MS) {
     if (snapshot !== undefined) this.hot = { snapshot, shadowed: new Uint8Array(snapshot.count) }
     this.damage = { ...(snapshot?.meta.damage ?? { tornLines: 0, badLines: 0, unknownOps: 0 }) }
+    this.purges = (snapshot?.meta.purges ?? []).map((purge) => ({ ...purge }))
     this.greatest = snapshot?.meta.greatest ?? ''
     this.format = snapshot?.meta.format ?? 0
     this.#now = now
@@ -128,6 +131,13 @@ export class EntityTable implements FoldTarget {
     else if (!ids.includes(state.id)) ids.push(state.id)
   }
 
+  notePurge(id: string, what: string, stamp: Stamp): void {
+    const known = this.purges.find((purge) => purge.id === id && purge.what === what)
+    if (known === undefined) this.purges.push({ id, what, stamp })
+    else if (stamp > known.stamp) known.stamp = stamp
+    this.#events = undefined
+  }
+
   addEvent(event: StoredEvent): void {
     this.#newEvents.push(event)
     this.#events = undefined
@@ -158,9 +168,11 @@ export class EntityTable implements FoldTarget {
     this.damage.unknownOps++
   }
 
-  /** In order of marks, each once. */
+  /** In order of marks, each once; without those that tell of something that was purged since. */
   get events(): readonly StoredEvent[] {
-    this.#events ??= inOrder([...(this.hot?.snapshot.events ?? []), ...this.#newEvents])
+    this.#events ??= inOrder([...(this.hot?.snapshot.events ?? []), ...this.#newEvents]).filter(
+      (event) => !this.purges.some((purge) => tellsOf(event, purge)),
+    )
     return this.#events
   }
 
@@ -231,6 +243,11 @@ export function foundIn(layer: Layer, row: number): Found {
 
 function addNamed(members: Named[], state: ReadableState | undefined): void {
   if (state?.born !== undefined) members.push({ id: state.id, a: state.a, born: state.born[0] })
+}
+
+/** Events repeat values (why a bead was closed), and are only a feed: all that name the entity go. */
+function tellsOf({ mark, data }: StoredEvent, { id, stamp }: Purge): boolean {
+  return mark < stamp && Object.values(data).includes(id)
 }
 
 function inOrder(events: StoredEvent[]): StoredEvent[] {

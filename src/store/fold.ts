@@ -7,6 +7,7 @@ import {
   joinComment,
   joinElement,
   joinGuarded,
+  joinPurge,
   joinRegister,
   joinState,
   own,
@@ -25,6 +26,8 @@ export interface FoldTarget {
   /** After a `new` or `st` was joined: shown ids may change. */
   noteBirth(state: EntityState): void
   addEvent(event: StoredEvent): void
+  /** After a purge was joined into the state of `id`. */
+  notePurge(id: string, what: string, stamp: Stamp): void
   noteStamp(stamp: Stamp): void
   noteFormat(format: number): void
   noteUnknownOp(): void
@@ -77,7 +80,7 @@ function chainGeneration(state: EntityState | undefined, chain: string): number 
 }
 
 type NewOp = Extract<LogOp, { o: 'new' }>
-type EntityOp = Extract<LogOp, { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' }>
+type EntityOp = Extract<LogOp, { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' | 'purge' }>
 
 interface Place {
   chain: string
@@ -105,6 +108,7 @@ function applyOp(target: FoldTarget, place: Place, op: LogOp): void {
     case 'st': {
       const state = target.touch(op.id)
       joinState(state, unpackState({ ...op, ch: {} }), place.chain)
+      for (const [what, stamp] of Object.entries(op.pur ?? {})) target.notePurge(op.id, what, stamp)
       target.noteStamp(op.last)
       target.noteBirth(state)
       break
@@ -134,6 +138,10 @@ function applyEntityOp(target: FoldTarget, place: Place, op: EntityOp): void {
       break
     case 'say':
       joinComment(state, [markOf(place.stamp, place.index), place.by, op.x])
+      break
+    case 'purge':
+      joinPurge(state, op.what, place.stamp)
+      target.notePurge(op.id, op.what, place.stamp)
       break
     case 'gone':
       if (place.stamp > (state.gone ?? '')) state.gone = place.stamp

@@ -116,13 +116,17 @@ class FileLedger implements StoreLedger {
       }
     })
     const stamp = this.#nextStamp(clone, floor)
-    return this.#appender.append({
+    const lines = this.#withBlobs(written)
+    const outcome = this.#appender.append({
       clone,
       by,
       stamp,
       nextStamp: () => this.#nextStamp(clone, ''),
-      ops: this.#withBlobs(written),
+      ops: lines,
     })
+    // A blob that lay there unnamed may have been collected just before our line named it.
+    if (outcome === 'recorded' && lines.some((op, i) => op !== written[i])) this.#withBlobs(written)
+    return outcome
   }
 
   #writableIdentity(): CloneIdentity {

@@ -16,6 +16,15 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       const { compactStore } = await import('./compact/compact-store.js')
       return compactStore(context, dryRun)
     },
+    async previewPurge(request) {
+      return (await import('./compact/purge.js')).previewPurge(context, request)
+    },
+    async purge(request) {
+      return (await import('./compact/purge.js')).purge(context, request)
+    },
+    async finishPurges() {
+      return (await import('./compact/purge.js')).finishPurges(context)
+    },
     async sync(request) {
       const { syncStore } = await import('./sync/sync-store.js')
       return syncStore(context.paths, context.settings, request)

@@ -28,6 +28,8 @@ function hasShape(op: Record<string, unknown>): boolean {
       return hasId(op) && (typeof op.x === 'string' || blobRef(op.x) !== undefined)
     case 'gone':
       return hasId(op)
+    case 'purge':
+      return hasId(op) && typeof op.what === 'string' && /^(?:\*$|[fc]:)/.test(op.what)
     case 'ev':
       return typeof op.type === 'string' && isObject(op.data) && (op.i === undefined || isCount(op.i))
     case 'head':

@@ -18,6 +18,7 @@ export type LogOp =
   /** `i`: its index in the record it first stood in, when compaction moved it. */
   | { o: 'ev'; type: string; data: Fields; i?: number }
   | { o: 'gone'; id: string }
+  | { o: 'purge'; id: string; what: string }
   | { o: 'head'; format: number }
   | { o: 'seal' }
   | ({ o: 'st' } & Omit<PackedState, 'ch'>)

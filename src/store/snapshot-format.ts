@@ -11,7 +11,7 @@ import { type Stamp, stampMs } from './stamp.js'
  * Numbers have the byte order of the machine: the file never leaves it. The last character of the magic is the version
  * of this layout AND of the fold: raise it whenever either changes, so that an old snapshot is rebuilt.
  */
-export const MAGIC = 'gtsnap-2'
+export const MAGIC = 'gtsnap-3'
 export const BYTE_ORDER_MARK = 0x01020304
 
 export const SECTIONS = [
@@ -75,11 +75,19 @@ export interface Damage {
   unknownOps: number
 }
 
+/** `what` of entity `id` as it was up to `stamp` is destroyed. */
+export interface Purge {
+  id: string
+  what: string
+  stamp: Stamp
+}
+
 export interface SnapshotMeta {
   chains: SavedChain[]
   /** Index 0 is ''. */
   strings: string[]
   damage: Damage
+  purges: Purge[]
   greatest: string
   format: number
   /** Only in the upper layer, when there is a lower one. */

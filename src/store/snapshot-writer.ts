@@ -108,10 +108,11 @@ export function encodeSnapshot(log: LogState, options: EncodeOptions): EncodedSn
   const meta = {
     chains: [...log.chains.values()].map(saveCursor),
     damage: table.damage,
+    purges: table.purges,
     greatest: table.greatest,
     format: table.format,
   }
-  const none = { chains: [], damage: NO_DAMAGE, greatest: '', format: 0 }
+  const none = { chains: [], damage: NO_DAMAGE, purges: [], greatest: '', format: 0 }
   if (plan.cold === undefined) {
     const hot = encodeLayer(
       table,

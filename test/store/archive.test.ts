@@ -3,11 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { EntityKind } from '../../src/domain/record.js'
 import type { EntityQuery, View } from '../../src/ports/ledger.js'
-import { compactChain } from '../../src/store/compact/compact-chain.js'
-import { storePaths } from '../../src/store/layout.js'
-import { storeSettings } from '../../src/store/store-options.js'
 import { type Written, writeChain } from './support/chain-files.js'
 import { ChainsOnDisk } from './support/chains-on-disk.js'
+import { compactNow } from './support/compact-now.js'
 import { dumpStore, dumpTable } from './support/dump.js'
 import { deliver, randomChains } from './support/histories.js'
 import { Seeded } from './support/seeded.js'
@@ -172,8 +170,7 @@ describe('the lower layer of the snapshot', () => {
         if (random.chance(0.1)) watching.compactCache(true)
         if (random.chance(0.2)) watching.read().get('issue-1')
         if (random.chance(0.1)) {
-          const settings = storeSettings({ sync: 'os' })
-          compactChain({ paths: storePaths(store.dir), settings, clone: random.pick(chains).clone }, false)
+          compactNow(store.dir, random.pick(chains).clone)
         }
       }
       layered += coldFiles(store).length > 0 ? 1 : 0

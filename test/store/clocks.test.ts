@@ -2,11 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Op } from '../../src/domain/record.js'
-import { compactChain } from '../../src/store/compact/compact-chain.js'
-import { storePaths } from '../../src/store/layout.js'
 import type { StoreLedger } from '../../src/store/open-ledger.js'
-import { storeSettings } from '../../src/store/store-options.js'
 import { writeChain } from './support/chain-files.js'
+import { compactNow } from './support/compact-now.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 
 const FOREIGN = 'zzzzz'
@@ -24,8 +22,7 @@ function ownStamps(store: TempStore): string[] {
 }
 
 function compact(store: TempStore, clone: string, now: number): void {
-  const settings = storeSettings({ sync: 'os', clock: { now: () => now } })
-  compactChain({ paths: storePaths(store.dir), settings, clone }, false)
+  compactNow(store.dir, clone, { clock: { now: () => now } })
 }
 
 function write(ledger: StoreLedger, ...ops: Op[]): void {

@@ -10,17 +10,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compactChain } from '../../src/store/compact/compact-chain.js'
 import { newestBase } from '../../src/store/compact/fold-chain.js'
 import { baseName, basePartName, listLog, segmentName, storePaths } from '../../src/store/layout.js'
 import { LogState } from '../../src/store/log-state.js'
 import { openUpkeep } from '../../src/store/open-upkeep.js'
-import { storeSettings } from '../../src/store/store-options.js'
 import { recordLine, writeChain } from './support/chain-files.js'
 import { ChainsOnDisk } from './support/chains-on-disk.js'
+import { compactNow } from './support/compact-now.js'
 import { type Dump, dumpStore, dumpTable } from './support/dump.js'
 import { deliver, randomChains } from './support/histories.js'
 import { Seeded } from './support/seeded.js'
+import { syncFiles } from './support/sync-files.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 
 const FOREIGN = 'zzzzz'
@@ -31,30 +31,12 @@ function time(second: number): string {
 }
 
 function compact(store: { dir: string }, clone: string, options = {}) {
-  const settings = storeSettings({ sync: 'os', ...options })
-  return compactChain({ paths: storePaths(store.dir), settings, clone }, false)
+  return compactNow(store.dir, clone, options)
 }
 
 /** Torn lines lie in the files that compaction replaces. */
 function withoutDamage({ damage: _, ...dump }: Dump): Dump {
   return dump
-}
-
-/** What sync does with another clone's files: first what is new, bases before the rest, then what vanished. May be cut short. */
-function syncFiles(from: string, to: string, steps: number): void {
-  const there = readdirSync(from).filter((name) => !name.startsWith('.'))
-  const isBase = (name: string) => name.includes('.base')
-  const order = [...there.filter(isBase).sort(), ...there.filter((name) => !isBase(name)).sort()]
-  let left = steps
-  for (const name of order) {
-    if (left-- <= 0) return
-    copyFileSync(join(from, name), join(to, name))
-  }
-  for (const name of readdirSync(to)) {
-    if (there.includes(name)) continue
-    if (left-- <= 0) return
-    rmSync(join(to, name))
-  }
 }
 
 describe('compaction', () => {

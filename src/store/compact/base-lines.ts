@@ -34,7 +34,7 @@ export function* baseLines(content: BaseContent): Iterable<Buffer> {
 
 /** Keys in one order, whatever way the state got there. */
 export function stateOp(state: EntityState): LogOp {
-  const { id, k, a, born, gen, last, t, reg, grd, set, say, gone } = packState(state)
+  const { id, k, a, born, gen, last, t, reg, grd, set, say, gone, pur } = packState(state)
   return {
     o: 'st',
     id,
@@ -49,6 +49,7 @@ export function stateOp(state: EntityState): LogOp {
     set,
     say,
     ...(gone === undefined ? {} : { gone }),
+    ...(pur === undefined ? {} : { pur }),
   }
 }
 

@@ -7,6 +7,7 @@ import { syncDirectory } from '../../system/atomic-write.js'
 import { sealSegment } from '../appender.js'
 import { eventsKeptFrom } from '../event-age.js'
 import { type ChainFiles, listLog, noFiles, type StorePaths, segmentName } from '../layout.js'
+import type { Purge } from '../snapshot-format.js'
 import { nextStamp } from '../stamp.js'
 import type { StoreSettings } from '../store-options.js'
 import { type BaseContent, baseLines } from './base-lines.js'
@@ -17,6 +18,8 @@ export interface CompactContext {
   paths: StorePaths
   settings: StoreSettings
   clone: string
+  /** All that was ever purged, in any chain. */
+  purges: readonly Purge[]
 }
 
 /**
@@ -31,6 +34,7 @@ export function compactChain(context: CompactContext, dryRun: boolean): Compacti
     clone: context.clone,
     files,
     now: context.settings.now,
+    purges: context.purges,
   })
   const segments = files.segments.filter((number) => number <= folded.upTo).length
   const isNew = folded.upTo > newestBase(files)
@@ -115,6 +119,14 @@ function expected(context: CompactContext, files: ChainFiles, content: BaseConte
   for (const line of baseLines(content)) bytes += line.length
   const parts = Math.max(1, Math.ceil(bytes / context.settings.baseLimitBytes))
   return { files: rest.files + parts, bytes: rest.bytes + bytes }
+}
+
+/** Ends the newest segment of the chain, so that it can be compacted as well. Writers go on in the next one. */
+export function sealNewest(context: CompactContext): void {
+  const newest = filesOf(context).segments.at(-1)
+  if (newest === undefined) return
+  const path = join(context.paths.log, segmentName(context.clone, newest))
+  sealSegment(path, stampAfter(context, ''), context.settings.isDurable)
 }
 
 /** @throws ConflictError code `compaction-runs` */

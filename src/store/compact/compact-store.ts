@@ -4,10 +4,13 @@ import type { Compaction } from '../../ports/upkeep.js'
 import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
 import { FORMAT, type StorePaths } from '../layout.js'
+import { LogState } from '../log-state.js'
 import { openLedger } from '../open-ledger.js'
+import type { Purge } from '../snapshot-format.js'
 import { newerFormat, writeError } from '../store-errors.js'
 import type { StoreOptions, StoreSettings } from '../store-options.js'
-import { compactChain, compactionRuns } from './compact-chain.js'
+import { collectBlobs } from './collect-blobs.js'
+import { type CompactContext, compactChain, compactionRuns } from './compact-chain.js'
 
 export interface UpkeepContext {
   paths: StorePaths
@@ -20,17 +23,37 @@ export interface UpkeepContext {
  */
 export async function compactStore(context: UpkeepContext, dryRun: boolean): Promise<Compaction> {
   return withCompactionLock(context, async () => {
-    const clone = ownClone(context)
     // New processes then start behind what is about to be deleted, and need not fold the base.
     if (!dryRun) refreshSnapshot(context)
-    // One moment for all of it: what is too far ahead of the clock must not change between writing and proving.
-    const nowMs = context.settings.now()
-    try {
-      return compactChain({ ...context, settings: { ...context.settings, now: () => nowMs }, clone }, dryRun)
-    } catch (error) {
-      throw writeError(context.paths.root, error)
-    }
+    const done = compactOwn(context, dryRun)
+    return { ...done, blobs: collectBlobs(context.paths, { nowMs: Date.now(), dryRun }) }
   })
+}
+
+export function compactOwn(context: UpkeepContext, dryRun: boolean): Compaction {
+  try {
+    return compactChain(compactContext(context), dryRun)
+  } catch (error) {
+    throw writeError(context.paths.root, error)
+  }
+}
+
+export function compactContext(context: UpkeepContext): CompactContext {
+  const { paths, settings } = context
+  // One moment for all of it: what is too far ahead of the clock must not change between writing and proving.
+  const nowMs = settings.now()
+  const frozen = { ...settings, now: () => nowMs }
+  return { paths, settings: frozen, clone: ownClone(context), purges: knownPurges(context) }
+}
+
+export function knownPurges({ paths, settings }: UpkeepContext): readonly Purge[] {
+  const log = new LogState(paths, settings.now)
+  try {
+    log.refresh()
+    return log.table.purges
+  } finally {
+    log.close()
+  }
 }
 
 /** @throws ConfigError code `store-format` */

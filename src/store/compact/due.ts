@@ -6,18 +6,20 @@ import { listLog, noFiles } from '../layout.js'
 import type { UpkeepContext } from './compact-store.js'
 import { newestBase } from './fold-chain.js'
 import { historyDue } from './history-care.js'
+import { pendingPurges } from './purge.js'
 
 /** Each open of a store lists them all, and a reader without a snapshot opens each. */
 const MANY_SEGMENTS = 64
 const DAY_MS = 86_400_000
 
-/** What the store needs by now. Cheap: names and dates of files, nothing is read. */
+/** What the store needs by now. Cheap: names and dates of files, and what any reader reads. */
 export function workDue(context: UpkeepContext): UpkeepWork[] {
   const identity = readIdentity(context.paths.clone)
   if (identity === undefined) return []
   return [
     ...(isCompactionDue(context, identity) ? ['compact' as const] : []),
     ...historyDue(context, identity),
+    ...(pendingPurges(context).length > 0 ? ['purge' as const] : []),
   ]
 }
 

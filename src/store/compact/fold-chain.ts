@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ChainCursor, newCursor } from '../chain-cursor.js'
 import { advanceChain } from '../chain-reader.js'
+import { joinPurge } from '../entity-state.js'
 import { EntityTable } from '../entity-table.js'
 import { type ChainFiles, FORMAT, segmentName } from '../layout.js'
+import type { Purge } from '../snapshot-format.js'
 
 /** What one chain alone says, up to and with segment `upTo`. */
 export interface FoldedChain {
@@ -20,6 +22,8 @@ export interface ChainPlace {
   clone: string
   files: ChainFiles
   now: () => number
+  /** All that was ever purged, in any chain. */
+  purges: readonly Purge[]
 }
 
 /**
@@ -30,8 +34,18 @@ export interface ChainPlace {
 export function foldChain(place: ChainPlace): FoldedChain {
   const candidates = closedSegments(place)
   const isWhole = candidates[0] === undefined || candidates[0] === newestBase(place.files) + 1
-  if (!isWhole) return stopAt(place, [], newestBase(place.files) + 1, 'the segment is missing')
-  return foldSegments(place, candidates)
+  const folded = isWhole
+    ? foldSegments(place, candidates)
+    : stopAt(place, [], newestBase(place.files) + 1, 'the segment is missing')
+  for (const purge of place.purges) applyPurge(folded.table, purge)
+  return folded
+}
+
+/** The chain that asked for it may be another clone's; what ours holds of it must go all the same. */
+function applyPurge(table: EntityTable, { id, what, stamp }: Purge): void {
+  const state = table.find(id)
+  if (state !== undefined) joinPurge(state, what, stamp)
+  table.notePurge(id, what, stamp)
 }
 
 export function newestBase(files: ChainFiles): number {

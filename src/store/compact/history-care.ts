@@ -18,6 +18,9 @@ const DAY_MS = 86_400_000
 const SQUASH_AFTER_MS = 90 * DAY_MS
 /** Objects that nothing refers to, younger than this, may belong to a commit that is being made. Git's own default. */
 const PRUNE = '2.weeks.ago'
+/** After a purge: what the remote or other clones let go of is destroyed here as well, within a day. */
+const PRUNE_PURGED = '1.hour.ago'
+const PRUNE_PURGED_FOR_MS = 60 * DAY_MS
 
 /** local/history-care: what was done when. Only a note: without it the work is done again. */
 interface CareNote {
@@ -25,6 +28,9 @@ interface CareNote {
   commitsAtGc: number
   /** When the oldest commit of the branch was made; undefined: not looked yet. Milliseconds since the epoch. */
   since?: number
+  gcAt?: number
+  /** Until then unreachable objects are dropped daily. */
+  pruneUntil?: number
 }
 
 export function historyDue(
@@ -33,10 +39,11 @@ export function historyDue(
 ): ('gc' | 'squash')[] {
   const { commits, commit } = readHistoryNote(paths)
   if (commit === '') return []
-  const { commitsAtGc, since } = readCare(paths.local)
+  const { commitsAtGc, since, gcAt = 0, pruneUntil = 0 } = readCare(paths.local)
+  const isPruning = settings.now() < pruneUntil && settings.now() - gcAt > DAY_MS
   const due: ('gc' | 'squash')[] = []
   if (settings.now() - (since ?? (Date.parse(createdAt) || 0)) > SQUASH_AFTER_MS) due.push('squash')
-  if (commits - commitsAtGc >= COMMITS_PER_GC) due.push('gc')
+  if (isPruning || commits - commitsAtGc >= COMMITS_PER_GC) due.push('gc')
   return due
 }
 
@@ -57,8 +64,11 @@ export async function careForHistory(
   // A crash from here on repeats the packing only.
   settings.onStep('history:before-gc')
   const commitsAtGc = readHistoryNote(paths).commits
-  await git({ repository: paths.git, env: settings.env, args: ['gc', '--quiet', `--prune=${PRUNE}`] })
-  noteCare(context, { ...readCare(paths.local), commitsAtGc })
+  const { pruneUntil = 0 } = readCare(paths.local)
+  const prune = settings.now() < pruneUntil ? PRUNE_PURGED : PRUNE
+  // The graph would name commits that a purge takes away.
+  await ask(context, ['-c', 'gc.writeCommitGraph=false', 'gc', '--quiet', `--prune=${prune}`])
+  noteCare(context, { ...readCare(paths.local), commitsAtGc, gcAt: settings.now() })
   return { ...squashed, before, after: directorySize(paths.git) }
 }
 
@@ -71,7 +81,7 @@ function squash(context: UpkeepContext, clone: string, force: boolean): Promise<
       const done = await squashOnce(context, clone, force)
       if (done !== undefined) return done
     }
-    throw new ConflictError('other processes kept committing the history', { code: 'history-contention' })
+    throw contention()
   })
 }
 
@@ -113,7 +123,8 @@ async function replaceTip(
   const { settings } = context
   const now = new Date(settings.now()).toISOString()
   const archive = `refs/archive/beads/${clone}/${now.slice(0, 10)}-${tip.slice(0, 12)}`
-  const message = `history until ${now.slice(0, 10)}, ${commits} commits in one\n`
+  const many = commits === 0 ? 'what went before is destroyed' : `${commits} commits in one`
+  const message = `history until ${now.slice(0, 10)}, ${many}\n`
   const seconds = `${Math.floor(settings.now() / 1000)} +0000`
   const dates = { GIT_AUTHOR_DATE: seconds, GIT_COMMITTER_DATE: seconds }
   const commit = (await ask(context, ['commit-tree', `${tip}^{tree}`, '-m', message], dates)).trim()
@@ -128,6 +139,28 @@ async function replaceTip(
   settings.onStep('history:squashed')
   noteCare(context, { ...readCare(context.paths.local), since: settings.now() })
   return archive
+}
+
+/** One commit in place of a branch of ours, whatever its age; nothing of the old ones is kept. */
+export async function squashTip(context: UpkeepContext, clone: string): Promise<void> {
+  for (let race = 0; race < MAX_RACES; race++) {
+    const tip = await tipOf(context, clone)
+    if (tip === '' || (await replaceTip(context, clone, tip, 0)) !== undefined) return
+  }
+  throw contention()
+}
+
+export function keepPruning(context: UpkeepContext): void {
+  const { paths, settings } = context
+  noteCare(context, {
+    ...readCare(paths.local),
+    gcAt: settings.now(),
+    pruneUntil: settings.now() + PRUNE_PURGED_FOR_MS,
+  })
+}
+
+function contention(): ConflictError {
+  return new ConflictError('other processes kept committing the history', { code: 'history-contention' })
 }
 
 function ask(

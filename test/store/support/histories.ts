@@ -116,7 +116,10 @@ function randomOp(table: EntityTable, random: Seeded): Exclude<Op, PastOp> {
     case 6:
       return { o: 'say', id, x: random.text(4) }
     case 7:
-      return random.chance(0.1) ? { o: 'gone', id } : { o: 'set', id, f: { notes: random.text(2) } }
+      if (random.chance(0.1)) return { o: 'gone', id }
+      return random.chance(0.2)
+        ? randomPurge(table, id, random)
+        : { o: 'set', id, f: { notes: random.text(2) } }
     default:
       return { o: 'ev', type: 'test', data: { n: random.text(4) } }
   }
@@ -137,6 +140,12 @@ function randomPast(table: EntityTable, random: Seeded, now: number): PastOp {
     add: { labels: [random.pick(LABELS)] },
     ...(random.chance(0.05) ? { gone: true } : {}),
   }
+}
+
+function randomPurge(table: EntityTable, id: string, random: Seeded): Extract<Op, { o: 'purge' }> {
+  const comments = table.peek(id)?.state.say.map(([mark]) => `c:${mark}` as const) ?? []
+  const fields = ['title', 'notes', 'hook', 'labels', '__proto__'].map((field) => `f:${field}` as const)
+  return { o: 'purge', id, what: random.pick(['*' as const, ...fields, ...fields, ...comments]) }
 }
 
 /** As JSON.parse would give it: `__proto__` is a field like any other. */

@@ -22,7 +22,12 @@ export default defineCommand({
       history: options.history === true,
     })
     return {
-      data: { dry_run: dryRun, compaction: done.compaction ?? null, history: done.history ?? null },
+      data: {
+        dry_run: dryRun,
+        compaction: done.compaction ?? null,
+        purges: done.purges ?? 0,
+        history: done.history ?? null,
+      },
       text: compactionText(done, dryRun),
     }
   },
