@@ -192,7 +192,8 @@ export function chooseAgent(
     rig.name,
     nextAgentName((name) => {
       const id = agentId(rig.name, name)
-      return taken.has(id) || isBusy(id) !== undefined
+      // A person's own helper keeps its name.
+      return taken.has(id) || isBusy(id) !== undefined || view.get(id)?.fields.role === 'crew'
     }),
   )
 }

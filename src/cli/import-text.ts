@@ -1,4 +1,5 @@
 import type { ImportReceipt } from '../app/import-beads.js'
+import type { GasTownReceipt } from '../app/import-gastown.js'
 import { plain } from './table.js'
 
 const SHOWN = 20
@@ -29,4 +30,32 @@ function listed(word: string, problems: ImportReceipt['kept']): string[] {
 export function importJson(receipt: ImportReceipt) {
   const { dryRun, ...rest } = receipt
   return { ...rest, dry_run: dryRun }
+}
+
+export function gasTownText(receipt: GasTownReceipt): string[] {
+  const { rigs, stores, crew, left, dryRun } = receipt
+  const named = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))
+  return [
+    ...(dryRun ? ['this is what would be done; nothing was written'] : []),
+    `rigs: ${named(rigs.added)} added${rigs.known.length > 0 ? `; ${named(rigs.known)} known already` : ''}`,
+    ...stores.flatMap(({ file, receipt: store }) => [
+      `${plain(file, 300)}:`,
+      ...importText(store).map((line) => `  ${line}`),
+    ]),
+    `crew: ${named(crew.added)} added${crew.known.length > 0 ? `; ${named(crew.known)} known already` : ''}`,
+    ...left.map(
+      ({ what, why, isFailure }) =>
+        `${isFailure ? 'NOT TAKEN' : 'left there'}: ${plain(what, 200)}: ${plain(why, 300)}`,
+    ),
+  ]
+}
+
+export function gasTownJson(receipt: GasTownReceipt) {
+  const { stores, left, dryRun, ...rest } = receipt
+  return {
+    ...rest,
+    stores: stores.map(({ file, receipt: store }) => ({ file, ...importJson(store) })),
+    left: left.map(({ isFailure, ...one }) => ({ ...one, failed: isFailure })),
+    dry_run: dryRun,
+  }
 }

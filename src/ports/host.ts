@@ -10,6 +10,11 @@ export interface Host {
   startInBackground(args: readonly string[], logName: string): Promise<void>
   /** Runs one shell line to its end; its whole process tree is gone on return. */
   runShell(request: ShellRequest): Promise<ShellResult>
+  /**
+   * Runs a program without a shell, in the caller's environment; any exit code is an answer.
+   * @throws ExternalError code `missing-binary`; TimeoutError
+   */
+  runProgram(argv: readonly string[], options: { cwd: string; timeoutMs: number }): Promise<ProgramResult>
   /** Ends what still runs of shell lines that carry this mark in their environment. @returns how many had to be ended */
   endMarked(mark: string): Promise<number>
   /** Runs `work` while holding a named lock of this town. @returns `busy` when another live process holds it for longer than `waitMs` */
@@ -51,6 +56,12 @@ export interface ShellRequest {
   timeoutMs: number
   /** All output goes here. */
   logFile: string
+}
+
+export interface ProgramResult {
+  exitCode: number
+  stdout: string
+  stderr: string
 }
 
 export interface ShellResult {

@@ -66,6 +66,13 @@ export function createHost(options: HostOptions): Host {
       const { runShell } = await import('./run-shell.js')
       return runShell(request)
     },
+    async runProgram(argv, { cwd, timeoutMs }) {
+      const { tryRun } = await import('./run.js')
+      const env = Object.entries(options.env).filter(
+        (pair): pair is [string, string] => pair[1] !== undefined,
+      )
+      return tryRun(argv, { cwd, timeoutMs, env: Object.fromEntries(env) })
+    },
     async endMarked(mark) {
       const { endMarked } = await import('./end-marked.js')
       return (await endMarked(mark, 2_000)).signalled.length

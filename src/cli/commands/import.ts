@@ -1,56 +1,143 @@
 import { NotFoundError, UsageError } from '../../domain/errors.js'
 import { printable } from '../../domain/ids.js'
-import { defineCommand, textOption } from '../command.js'
+import {
+  type CliContext,
+  defineCommand,
+  listOption,
+  type OptionValues,
+  type Output,
+  textOption,
+} from '../command.js'
 import { readStdin } from '../read-text.js'
+
+const SOURCES = ['bd', 'gastown', 'github'] as const
 
 export default defineCommand({
   name: 'import',
   group: 'town',
-  summary: 'take beads from a file of bd (JSON lines)',
+  summary: 'take beads from a file of bd (JSON lines), a Gas Town home, or the issues of a GitHub repository',
   about:
-    'Values keep the dates that the file gives them, so an old file never overwrites later changes, and importing twice changes nothing.',
-  args: [{ name: 'file', about: 'JSON lines, like .beads/issues.jsonl of bd; - reads standard input' }],
+    'Values keep the dates that they have there, so an old file never overwrites later changes, and importing twice changes nothing. From a Gas Town home come rigs, beads and crew; from GitHub what the command line gh shows.',
+  args: [{ name: 'what', about: 'a file (- reads standard input); the folder of a Gas Town; OWNER/REPO' }],
   options: [
-    { flags: '--from <source>', about: 'bd (default)' },
-    { flags: '--skip-bad', about: 'import the rest when lines cannot be read' },
+    { flags: '--from <source>', about: 'bd (default), gastown or github' },
+    { flags: '--skip-bad', about: 'bd, gastown: import the rest when lines cannot be read' },
+    {
+      flags: '-l, --label <label>',
+      about: 'github: only issues with this label; may be repeated',
+      many: true,
+    },
+    { flags: '--state <state>', about: 'github: open (default), closed or all' },
+    { flags: '--rig <rig>', about: 'bd, github: the rig whose work it is' },
+    { flags: '--prefix <letters>', about: 'github: of the ids (default: that of the rig, or gh)' },
     { flags: '--dry-run', about: 'say what would happen, write nothing' },
   ],
-  examples: ['gt import ~/src/proj/.beads/issues.jsonl --dry-run', 'bd export | gt import -'],
+  examples: [
+    'gt import ~/src/proj/.beads/issues.jsonl --dry-run',
+    'bd export | gt import -',
+    'gt import --from gastown ~/gt-old',
+    'gt import --from github octo/proj --label ready --rig proj',
+  ],
   async run(context, args, options) {
     const from = textOption(options, 'from') ?? 'bd'
-    if (from !== 'bd') throw unknownSource(from)
-    const file = args.optional(0)
-    if (file === undefined)
-      throw new UsageError('name the file to import', {
+    const source = SOURCES.find((candidate) => candidate === from)
+    if (source === undefined) {
+      throw new UsageError(`"${printable(from)}" is no source that can be imported`, {
+        code: 'bad-source',
+        hint: `one of ${SOURCES.join(', ')}`,
+      })
+    }
+    const what = args.optional(0)
+    if (source === 'github') return fromGithub(context, what, options)
+    if (what === undefined) {
+      throw new UsageError(source === 'bd' ? 'name the file to import' : 'name the folder of the Gas Town', {
         code: 'missing-argument',
-        hint: 'gt import FILE, or - for standard input',
+        hint: source === 'bd' ? 'gt import FILE, or - for standard input' : 'gt import --from gastown ~/gt',
       })
-    const [{ importBeads }, { importJson, importText }] = await Promise.all([
-      import('../../app/import-beads.js'),
-      import('../import-text.js'),
-    ])
-    const town = await context.town()
-    const path = file.startsWith('/') ? file : `${context.io.cwd}/${file}`
-    const text = file === '-' ? await readStdin(context.io) : town.host.readFile(path)
-    if (text === undefined)
-      throw new NotFoundError(`cannot read ${printable(file, 200)}`, {
-        code: 'no-such-file',
-        hint: 'bd export > issues.jsonl writes one',
-      })
-    const receipt = importBeads(town, text, {
-      dryRun: options.dryRun === true,
-      skipBad: options.skipBad === true,
-      onProgress: (done, total) => {
-        if (done % 2_000 === 0) context.note(`${done} of ${total}`)
-      },
-    })
-    return { data: importJson(receipt), text: importText(receipt) }
+    }
+    const path = what.startsWith('/') ? what : `${context.io.cwd}/${what}`
+    return source === 'bd' ? fromFile(context, what, path, options) : fromGasTown(context, path, options)
   },
 })
 
-function unknownSource(from: string): UsageError {
-  return new UsageError(`"${printable(from)}" is no source that can be imported`, {
-    code: 'bad-source',
-    hint: 'bd',
+async function fromFile(
+  context: CliContext,
+  file: string,
+  path: string,
+  options: OptionValues,
+): Promise<Output> {
+  const [{ importBeads }, { importJson, importText }] = await Promise.all([
+    import('../../app/import-beads.js'),
+    import('../import-text.js'),
+  ])
+  const town = await context.town()
+  const rig = textOption(options, 'rig')
+  if (rig !== undefined) (await import('../../app/find-entity.js')).getRig(town, rig)
+  const text = file === '-' ? await readStdin(context.io) : town.host.readFile(path)
+  if (text === undefined) {
+    throw new NotFoundError(`cannot read ${printable(file, 200)}`, {
+      code: 'no-such-file',
+      hint: 'bd export > issues.jsonl writes one',
+    })
+  }
+  const receipt = importBeads(town, text, {
+    dryRun: options.dryRun === true,
+    skipBad: options.skipBad === true,
+    ...(rig === undefined ? {} : { rig }),
+    onProgress: (done, total) => {
+      if (done % 2_000 === 0) context.note(`${done} of ${total}`)
+    },
   })
+  return { data: importJson(receipt), text: importText(receipt) }
+}
+
+async function fromGasTown(context: CliContext, path: string, options: OptionValues): Promise<Output> {
+  const [{ importGasTown }, { gasTownJson, gasTownText }] = await Promise.all([
+    import('../../app/import-gastown.js'),
+    import('../import-text.js'),
+  ])
+  const town = await context.town()
+  const receipt = await importGasTown(town, path.replace(/\/+$/, ''), {
+    dryRun: options.dryRun === true,
+    skipBad: options.skipBad === true,
+  })
+  const hasFailed = receipt.left.some(({ isFailure }) => isFailure)
+  return { data: gasTownJson(receipt), text: gasTownText(receipt), exitCode: hasFailed ? 1 : 0 }
+}
+
+async function fromGithub(
+  context: CliContext,
+  repository: string | undefined,
+  options: OptionValues,
+): Promise<Output> {
+  const state = textOption(options, 'state') ?? 'open'
+  if (state !== 'open' && state !== 'closed' && state !== 'all')
+    throw new UsageError(`"${printable(state)}" is no state of an issue`, {
+      code: 'bad-state',
+      hint: 'open, closed or all',
+    })
+  if (repository !== undefined && !/^[\w.-]+\/[\w.-]+$/.test(repository))
+    throw new UsageError(`"${printable(repository)}" is no repository`, {
+      code: 'bad-repository',
+      hint: 'OWNER/REPO',
+    })
+  const [{ importGithub }, { importJson, importText }] = await Promise.all([
+    import('../../app/import-github.js'),
+    import('../import-text.js'),
+  ])
+  const [rig, prefix] = [textOption(options, 'rig'), textOption(options, 'prefix')]
+  const { receipt, count, isCut } = await importGithub(await context.town(), {
+    labels: listOption(options, 'label'),
+    state,
+    cwd: context.io.cwd,
+    dryRun: options.dryRun === true,
+    ...(repository === undefined ? {} : { repository }),
+    ...(rig === undefined ? {} : { rig }),
+    ...(prefix === undefined ? {} : { prefix }),
+  })
+  const cut = isCut ? [`only the newest ${count} were asked for: narrow it down with --label`] : []
+  return {
+    data: { ...importJson(receipt), issues: count, cut: isCut },
+    text: [...importText(receipt), ...cut],
+  }
 }

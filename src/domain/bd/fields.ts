@@ -98,12 +98,33 @@ export function fieldName(kind: EntityKind, register: string): string | undefine
   return register
 }
 
+/** Types of bd and Gas Town that hold somebody's identity or state and are no work: they must not be ready to be slung. */
+const NO_WORK = new Set([
+  'agent',
+  'role',
+  'rig',
+  'gate',
+  'event',
+  'slot',
+  'queue',
+  'channel',
+  'group',
+  'merge-request',
+  'molecule',
+  'wisp',
+])
+
 /** bd has more states of work than an issue that nobody here works on can be in. The word itself is kept for the way back. */
-export function statusHere(kind: EntityKind, status: unknown, gtStatus: unknown): string {
+export function statusHere(
+  kind: EntityKind,
+  issue: { status?: unknown; gt_status?: unknown; issue_type?: unknown; is_template?: unknown },
+): string {
+  const { status, gt_status: gtStatus } = issue
   if (kind === 'convoy') return status === 'closed' ? 'closed' : 'open'
   if (kind === 'mail') return status !== 'closed' ? 'unread' : gtStatus === 'archived' ? 'archived' : 'read'
   if (status === 'closed' || status === 'deferred') return status
-  if (status === 'pinned') return 'deferred'
+  const isWork = !(typeof issue.issue_type === 'string' && NO_WORK.has(issue.issue_type))
+  if (status === 'pinned' || !isWork || issue.is_template === true) return 'deferred'
   return gtStatus === 'failed' ? 'failed' : 'open'
 }
 

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.js'
 import { beadId } from '../ids.js'
 import type { Comment, EntityKind, Fields, Json } from '../record.js'
-import { getOwn, setOwn, sortedJson } from '../same-json.js'
+import { setOwn, sortedJson } from '../same-json.js'
 import { textHash } from '../text-hash.js'
 import { kindOfType, registerName, statusHere } from './fields.js'
 import { type BdIssue, type BdMemory, bdIssue, differences, type Shape } from './shape.js'
@@ -51,7 +51,7 @@ export function readIssue(issue: BdIssue, options: ReadOptions): Incoming {
     createdAt,
     createdBy: typeof issue.created_by === 'string' ? issue.created_by : '',
     fields: readFields(kind, issue, options),
-    status: statusHere(kind, issue.status, issue.gt_status),
+    status: statusHere(kind, issue),
     assignee: typeof issue.assignee === 'string' ? addressed(options, issue.assignee) : undefined,
     labels: readLabels(issue.labels),
     deps: [...new Set(deps.map(({ e }) => e))].sort(),
@@ -217,16 +217,4 @@ function isMark(id: string, at: string): boolean {
 function markOf(at: string, content: Json): string {
   const hash = textHash(sortedJson(content))
   return `${at}-0000-${hash.slice(0, 5)}-${hash.slice(5)}.0000`
-}
-
-/** An address of a Gas Town as it is called here: `gastown/crew/max` is `gastown/max`, the overseer is the person. */
-export function gasTownAddress(theirs: string): string {
-  const worker = /^([a-z0-9-]+)\/(?:crew|polecats)\/([a-z0-9-]+)\/?$/.exec(theirs)
-  if (worker) return `${worker[1]}/${worker[2]}`
-  return theirs === 'overseer' || theirs === 'overseer/' ? 'human' : theirs
-}
-
-export function ownText(issue: BdIssue, field: string): string | undefined {
-  const value = getOwn(issue, field)
-  return typeof value === 'string' ? value : undefined
 }
