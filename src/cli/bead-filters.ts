@@ -1,5 +1,7 @@
-import type { ListedBead } from '../app/list-beads.js'
+import { getAgent, getRig } from '../app/find-entity.js'
+import { type ListedBead, listBeads, readyBeads } from '../app/list-beads.js'
 import { type CliContext, listOption, type Option, type OptionValues, textOption } from './command.js'
+import { parseStatuses } from './parse-values.js'
 
 /** What `gt bead list` and `gt bead ready` can be narrowed by; all of them combine. */
 export const BEAD_FILTERS: readonly Option[] = [
@@ -45,32 +47,29 @@ export async function chooseBeads(
 ): Promise<ListedBead[]> {
   const isPlain = Object.keys(options).every((name) => PLAIN.has(name))
   if (!isPlain) return (await import('./query-options.js')).queryByOptions(context, options, what)
-  const { listBeads, readyBeads } = await import('../app/list-beads.js')
   const town = await context.town()
   const view = town.ledger.read()
   const rig = textOption(options, 'rig')
   const agent = textOption(options, 'agent')
   const labels = listOption(options, 'label')
-  if (rig !== undefined) (await import('../app/find-entity.js')).getRig(town, rig)
+  if (rig !== undefined) getRig(town, rig)
   if (what === 'ready' && labels.length === 0 && agent === undefined)
     return readyBeads(view, town.clock.now(), rig)
   if (what === 'ready') return (await import('./query-options.js')).queryByOptions(context, options, what)
-  const status = await statusesIn(options)
+  const status = statusesIn(options)
   return listBeads(view, {
     ...(status === undefined ? {} : { status }),
     ...(rig === undefined ? {} : { rig }),
     ...(labels.length === 0 ? {} : { labels }),
     ...archivedIn(options),
-    ...(agent === undefined
-      ? {}
-      : { assignee: (await import('../app/find-entity.js')).getAgent(view, agent).id }),
+    ...(agent === undefined ? {} : { assignee: getAgent(view, agent).id }),
   })
 }
 
-export async function statusesIn(options: OptionValues) {
+export function statusesIn(options: OptionValues) {
   if (options.all === true)
     return ['open', 'blocked', 'hooked', 'in_review', 'closed', 'deferred', 'failed'] as const
-  const wanted = (await import('./parse-values.js')).parseStatuses(listOption(options, 'status'))
+  const wanted = parseStatuses(listOption(options, 'status'))
   return wanted ?? (options.archived === true ? (['closed'] as const) : undefined)
 }
 

@@ -19,7 +19,7 @@ export async function queryByOptions(
 ): Promise<ListedBead[]> {
   const town = await context.town()
   const view = town.ledger.read()
-  const status = what === 'ready' ? (['open'] as const) : await statusesIn(options)
+  const status = what === 'ready' ? (['open'] as const) : statusesIn(options)
   const query = readQuery(town, view, options)
   return queryBeads(view, town.clock.now(), {
     ...query,
