@@ -72,7 +72,10 @@ function aboutEntity(value: unknown, id: string): LogOp[] {
 function replay(paths: StorePaths, id: string, mentions: readonly Mention[]): EntityHistory {
   const target = new OneEntity(id)
   const losers = losingMoves(mentions)
-  const entries = mentions.map((mention) => entryOf(paths, target, mention, losers.has(mention.record)))
+  const purges = purgesIn(mentions)
+  const entries = mentions.map((mention) =>
+    withoutPurged(entryOf(paths, target, mention, losers.has(mention.record)), purges),
+  )
   const outcome = mentions.filter(({ isBase, ops }) => isBase && ops.some(({ o }) => o === 'st'))
   const upTo = outcome
     .map(({ record }) => stampTime(record.t))
@@ -85,6 +88,43 @@ function replay(paths: StorePaths, id: string, mentions: readonly Mention[]): En
     ),
     ...(target.state.k === undefined ? {} : { kind: target.state.k }),
     ...(upTo === undefined ? {} : { compactedUpTo: upTo }),
+  }
+}
+
+interface Purge {
+  what: string
+  stamp: string
+}
+
+function purgesIn(mentions: readonly Mention[]): Purge[] {
+  return mentions.flatMap(({ record, ops, verdict }) =>
+    ops.flatMap((op): Purge[] => {
+      if (verdict === 'void') return []
+      if (op.o === 'purge') return [{ what: op.what, stamp: record.t }]
+      return op.o === 'st' ? Object.entries(op.pur ?? {}).map(([what, stamp]) => ({ what, stamp })) : []
+    }),
+  )
+}
+
+const PURGED = '(purged)'
+
+/** Lines of other clones may hold what was purged until those compact; it is not shown for that. */
+function withoutPurged(entry: HistoryEntry, purges: readonly Purge[]): HistoryEntry {
+  const hits = purges
+    .filter(({ what, stamp }) => what === '*' || entry.stamp <= stamp)
+    .map(({ what }) => what)
+  if (hits.length === 0) return entry
+  const isHidden = (field: string) =>
+    (hits.includes('*') && !isAlwaysGuarded(field)) || hits.includes(`f:${field}`)
+  const hide = (value: Json): Json => (value === null ? null : PURGED)
+  // A comment is named by its place, which begins with the stamp of its record.
+  const hidesComments = hits.some((what) => what === '*' || what.startsWith(`c:${entry.stamp}`))
+  return {
+    ...entry,
+    changes: entry.changes.map((change) =>
+      isHidden(change.field) ? { field: change.field, from: hide(change.from), to: hide(change.to) } : change,
+    ),
+    comments: entry.comments.map((comment) => (hidesComments ? { ...comment, text: PURGED } : comment)),
   }
 }
 
@@ -214,6 +254,8 @@ class OneEntity implements FoldTarget {
   }
 
   noteBirth(): void {}
+  // What was purged is hidden once the whole history is known.
+  notePurge(): void {}
   addEvent(): void {}
   noteStamp(): void {}
   noteFormat(): void {}

@@ -1,4 +1,5 @@
 import type { Json } from '../../../src/domain/record.js'
+import { PURGED } from '../../../src/store/entity-state.js'
 import type { LogOp } from '../../../src/store/record-line.js'
 import type { Chain } from './histories.js'
 
@@ -24,8 +25,12 @@ type Fact =
   | { kind: 'element'; t: string; place: number; field: string; element: string; present: 0 | 1 }
   | { kind: 'comment'; mark: string; by: string; text: unknown }
   | { kind: 'gone'; t: string }
+  | { kind: 'purge'; t: string; what: string }
 
-type EntityOp = Extract<LogOp, { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' | 'st' }>
+type EntityOp = Extract<
+  LogOp,
+  { o: 'new' | 'set' | 'move' | 'add' | 'del' | 'say' | 'gone' | 'purge' | 'st' }
+>
 
 interface Place {
   chain: string
@@ -69,6 +74,7 @@ function opFacts({ chain, t, by, place }: Place, op: EntityOp): Fact[] {
   if (op.o === 'st') return stateFacts(chain, op)
   if (op.o === 'say') return [last, { kind: 'comment', mark, by, text: op.x }]
   if (op.o === 'gone') return [last, { kind: 'gone', t }]
+  if (op.o === 'purge') return [last, { kind: 'purge', t, what: op.what }]
   if ('x' in op) {
     const present = op.o === 'add' ? 1 : 0
     return [
@@ -109,10 +115,41 @@ function stateFacts(chain: string, op: Extract<LogOp, { o: 'st' }>): Fact[] {
     ),
     ...op.say.map(([mark, by, text]): Fact => ({ kind: 'comment', mark, by, text })),
     ...(op.gone === undefined ? [] : [{ kind: 'gone', t: op.gone } as const]),
+    ...Object.entries(op.pur ?? {}).map(([what, t]): Fact => ({ kind: 'purge', t, what })),
   ]
 }
 
-function entity(id: string, facts: readonly Fact[]): unknown {
+/** When each thing was purged last. */
+function purgesOf(facts: readonly Fact[]): Record<string, string> {
+  const latest: Record<string, string> = {}
+  for (const fact of facts) {
+    if (fact.kind === 'purge' && fact.t > (latest[fact.what] ?? '')) latest[fact.what] = fact.t
+  }
+  return latest
+}
+
+/** What was written before it was purged is as if it had been written empty; its place stays. */
+function scrubbed(fact: Fact, purges: Record<string, string>): Fact[] {
+  const isPurged = (what: string, t: string) => purges['*'] !== undefined || t <= (purges[what] ?? '')
+  switch (fact.kind) {
+    case 'register':
+      return [isPurged(`f:${fact.field}`, fact.t) ? { ...fact, value: null } : fact]
+    case 'guarded':
+      return [
+        fact.field !== 'status' && isPurged(`f:${fact.field}`, fact.t) ? { ...fact, value: null } : fact,
+      ]
+    case 'element':
+      return isPurged(`f:${fact.field}`, fact.t) ? [] : [fact]
+    case 'comment':
+      return [isPurged(`c:${fact.mark}`, fact.mark) ? { ...fact, text: PURGED } : fact]
+    default:
+      return [fact]
+  }
+}
+
+function entity(id: string, written: readonly Fact[]): unknown {
+  const purges = purgesOf(written)
+  const facts = written.flatMap((fact) => scrubbed(fact, purges))
   const of = <K extends Fact['kind']>(kind: K) =>
     facts.filter((fact): fact is Extract<Fact, { kind: K }> => fact.kind === kind)
   const birth = of('birth').sort((x, y) => compare(x.mark, y.mark))[0]
@@ -139,6 +176,7 @@ function entity(id: string, facts: readonly Fact[]): unknown {
     ),
     set: elements(of('element')),
     say: comments(of('comment')),
+    ...(Object.keys(purges).length === 0 ? {} : { pur: purges }),
     ...(gone.length === 0 ? {} : { gone: gone.sort().at(-1) }),
     ch: Object.fromEntries(
       generations.sort((x, y) => x.value - y.value).map(({ chain, value }) => [chain, value]),
