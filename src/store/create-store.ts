@@ -38,12 +38,12 @@ export async function createStore(dir: string, options: StoreOptions = {}): Prom
 }
 
 function makeDirectories(dir: string, isDurable: boolean): void {
-  const { blob, archive, eph, live, cache, local, log } = storePaths(dir)
+  const { blob, cache, local, log } = storePaths(dir)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   chmodSync(dir, 0o700)
   checkFileSystem(dir)
   // `log` last: it is what makes the directory a store.
-  for (const directory of [blob, archive, eph, live, cache, local, log]) {
+  for (const directory of [blob, cache, local, log]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
   }
   writeFileSync(join(dir, 'README'), README, { mode: 0o600 })
@@ -55,11 +55,9 @@ function makeDirectories(dir: string, isDurable: boolean): void {
 
 const README = `This is a gt beads store. Plain text; safe to read with any tool. Please change it through gt only.
 
-  log/      the truth: one JSON object per line, appended, never rewritten. One chain of files per clone (machine).
+  log/      the truth: one JSON object per line. One chain of files per clone (machine): segments, which are only appended
+            to, and at times a base, one line per bead, mail and agent, which stands for the segments before it
   blob/     texts over 64 KiB, named by their SHA-256; a line refers to one as {"$blob":"<name>"}
-  archive/  beads closed long ago
-  eph/      short-lived records of this machine
-  live/     last sign of life of each agent
   cache/    can be deleted at any time
   local/    who this clone is; not shared
   .git/     history of log/, a bare repository; can be deleted, gt makes it again from log/

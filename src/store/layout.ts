@@ -17,9 +17,6 @@ export interface StorePaths {
   git: string
   log: string
   blob: string
-  archive: string
-  eph: string
-  live: string
   cache: string
   local: string
   snapshot: string
@@ -34,9 +31,6 @@ export function storePaths(root: string): StorePaths {
     git: join(root, '.git'),
     log: join(root, 'log'),
     blob: join(root, 'blob'),
-    archive: join(root, 'archive'),
-    eph: join(root, 'eph'),
-    live: join(root, 'live'),
     cache,
     local,
     snapshot: join(cache, 'snap'),

@@ -137,6 +137,47 @@ describe('beads closed long ago', () => {
   })
 })
 
+describe('an idle town', () => {
+  it('appends nothing, however often it is looked at', async () => {
+    await using town = await testTown()
+    await town.ok('bead', 'create', '--id', 'x', 'a title')
+    await town.ok('mail', 'send', 'human', 'hello')
+    await town.ok('store', 'commit')
+    const bytes = () =>
+      readdirSync(log(town)).map((name) => [name, readFileSync(join(log(town), name)).length])
+    const before = bytes()
+    const looks = [
+      'status',
+      'agents',
+      'bead list --all',
+      'bead ready',
+      'bead show x',
+      'convoy list',
+      'mq list',
+      'rig list',
+    ]
+    const more = [
+      'events',
+      'runtime list',
+      'mail inbox',
+      'whoami',
+      'config check',
+      'salvage list',
+      'pool list',
+      'export',
+    ]
+    for (let round = 0; round < 2; round++) {
+      for (const look of [...looks, ...more])
+        expect(await town.gt(...look.split(' ')), look).toMatchObject({ exitCode: 0 })
+      // As if an hour had passed: whatever is due starts again.
+      rmSync(join(town.root, 'run/due'), { recursive: true, force: true })
+    }
+    expect(await town.ok('store', 'compact', '--due')).toBe('nothing is due\n')
+    expect(bytes()).toEqual(before)
+    expect(await town.json('store', 'commit')).toEqual({ commit: null })
+  })
+})
+
 describe('gt store purge', () => {
   it('needs --yes, says before what it would be, and leaves nothing of it', async () => {
     await using town = await testTown()

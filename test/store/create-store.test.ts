@@ -11,7 +11,7 @@ describe('createStore', () => {
   it('lays out the directory, private and with a bare repository', async () => {
     await using store = await tempStore()
     expect(statSync(store.dir).mode & 0o777).toBe(0o700)
-    for (const name of ['log', 'blob', 'archive', 'eph', 'live', 'cache', 'local', 'README', '.git/HEAD']) {
+    for (const name of ['log', 'blob', 'cache', 'local', 'README', '.git/HEAD']) {
       expect(existsSync(join(store.dir, name)), name).toBe(true)
     }
     const git = (...args: string[]) =>
@@ -26,10 +26,10 @@ describe('createStore', () => {
     await using store = await tempStore()
     transact(store.open(), () => [{ o: 'new', id: 'x', k: 'bead', f: {} }])
     rmSync(join(store.dir, '.git'), { recursive: true })
-    rmSync(join(store.dir, 'live'), { recursive: true })
+    rmSync(join(store.dir, 'blob'), { recursive: true })
     expect(await createStore(store.dir)).toEqual({ clone: store.clone, isNew: false })
     expect(existsSync(join(store.dir, '.git/HEAD'))).toBe(true)
-    expect(existsSync(join(store.dir, 'live'))).toBe(true)
+    expect(existsSync(join(store.dir, 'blob'))).toBe(true)
     expect(store.open().read().get('x')).toBeDefined()
   })
 
