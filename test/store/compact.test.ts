@@ -358,5 +358,9 @@ describe('care that is due', () => {
     expect(await upkeep.due()).toEqual([])
     now = Date.now() + 90_000_000
     expect(await upkeep.due()).toEqual(['compact'])
+    // Not for a few lines beside a large base.
+    appendFileSync(join(store.log, baseName(store.clone, 1)), '\n'.repeat(100_000))
+    utimesSync(join(store.log, baseName(store.clone, 1)), 1, 1)
+    expect(await upkeep.due()).toEqual([])
   })
 })

@@ -10,21 +10,26 @@ const REFERENCE = /"\$blob":"([0-9a-f]{64})"/g
 /** A blob is written before the line that names it, on another clone perhaps long before the line arrives here. */
 const YOUNG_MS = 86_400_000
 
+export interface CollectOptions {
+  nowMs: number
+  dryRun: boolean
+  /** Default: a day. */
+  minAgeMs?: number
+}
+
 /**
- * Deletes blobs that no line of any chain names, and that nobody touched for a day.
+ * Deletes blobs that no line of any chain names, and that nobody touched for long.
  * @returns what was (or would be) deleted
  */
-export function collectBlobs(paths: StorePaths, options: { nowMs: number; dryRun: boolean }): ChainSize {
-  const old = readdirSync(paths.blob).filter(
-    (name) => BLOB_NAME.test(name) && isOld(paths, name, options.nowMs),
-  )
+export function collectBlobs(paths: StorePaths, options: CollectOptions): ChainSize {
+  const old = readdirSync(paths.blob).filter((name) => BLOB_NAME.test(name) && isOld(paths, name, options))
   const deleted: ChainSize = { files: 0, bytes: 0 }
   if (old.length === 0) return deleted
   const named = namedBlobs(paths)
   for (const name of old) {
     const path = join(paths.blob, name)
     // Looked at again: a writer that finds a blob it needs touches it.
-    if (named.has(name) || !isOld(paths, name, options.nowMs)) continue
+    if (named.has(name) || !isOld(paths, name, options)) continue
     deleted.files++
     deleted.bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0
     if (!options.dryRun) rmSync(path, { force: true })
@@ -32,9 +37,9 @@ export function collectBlobs(paths: StorePaths, options: { nowMs: number; dryRun
   return deleted
 }
 
-function isOld({ blob }: StorePaths, name: string, nowMs: number): boolean {
+function isOld({ blob }: StorePaths, name: string, { nowMs, minAgeMs = YOUNG_MS }: CollectOptions): boolean {
   const stat = statSync(join(blob, name), { throwIfNoEntry: false })
-  return stat !== undefined && nowMs - stat.mtimeMs > YOUNG_MS
+  return stat !== undefined && nowMs - stat.mtimeMs > minAgeMs
 }
 
 /** By any file of the log, whether or not it counts. */

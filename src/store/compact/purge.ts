@@ -11,7 +11,7 @@ import { LogState } from '../log-state.js'
 import { openLedger } from '../open-ledger.js'
 import type { Purge } from '../snapshot-format.js'
 import { writeError } from '../store-errors.js'
-import { namedBlobs } from './collect-blobs.js'
+import { collectBlobs, namedBlobs } from './collect-blobs.js'
 import { sealNewest } from './compact-chain.js'
 import {
   compactContext,
@@ -144,12 +144,16 @@ function dropCache({ cache }: StorePaths): void {
   for (const name of readdirSync(cache)) rmSync(join(cache, name), { recursive: true, force: true })
 }
 
-/** Those that were named before and are not any more, however young. */
+/** What another clone's lines named may have gone with them before we were told; a writer is never this slow. */
+const UNNAMED_MS = 600_000
+
+/** Those that were named before and are not any more, however young; and what nothing names for a while. */
 function dropBlobs(paths: StorePaths, before: ReadonlySet<string>): number {
   const after = namedBlobs(paths)
   const doomed = readdirSync(paths.blob).filter((name) => before.has(name) && !after.has(name))
   for (const name of doomed) rmSync(join(paths.blob, name), { force: true })
-  return doomed.length
+  const { files } = collectBlobs(paths, { nowMs: Date.now(), dryRun: false, minAgeMs: UNNAMED_MS })
+  return doomed.length + files
 }
 
 /** What sync put aside when another machine wrote under our id. */
