@@ -8,7 +8,8 @@ export function beadRows(beads: readonly ListedBead[]): string[] {
       bead.shownId,
       bead.status === 'open' && bead.openBlockers.length > 0 ? 'blocked' : bead.status,
       `P${bead.priority}`,
-      bead.assignee ?? '-',
+      // Imported names may hold anything.
+      plain(bead.assignee ?? '-', 60),
       plain(bead.title, 90),
     ]),
     ['BEAD', 'STATUS', 'PRIO', 'AGENT', 'TITLE'],
@@ -23,10 +24,10 @@ export function beadText(
 ): string[] {
   const lines = [
     `${bead.shownId}  ${plain(bead.title, 500)}`,
-    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${bead.assignee}`} · P${bead.priority} · ${plain(bead.type)}${bead.rig === undefined ? '' : ` · rig ${bead.rig}`}`,
+    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${plain(bead.assignee)}`} · P${bead.priority} · ${plain(bead.type)}${bead.rig === undefined ? '' : ` · rig ${plain(bead.rig)}`}`,
   ]
   if (bead.labels.length > 0) lines.push(`  labels ${bead.labels.map((label) => plain(label)).join(', ')}`)
-  if (blockers.length > 0) lines.push(`  waits for ${blockers.join(', ')}`)
+  if (blockers.length > 0) lines.push(`  waits for ${blockers.map((id) => plain(id)).join(', ')}`)
   if (bead.deferUntil !== undefined) lines.push(`  set aside until ${plain(bead.deferUntil)}`)
   if (bead.dueAt !== undefined) lines.push(`  due ${plain(bead.dueAt)}`)
   lines.push(...more)
@@ -34,10 +35,11 @@ export function beadText(
   else if (bead.closeReason !== undefined && bead.status === 'closed')
     lines.push(`  closed: ${plain(bead.closeReason, 300)}`)
   lines.push(
-    `  made ${bead.createdAt} by ${bead.createdBy} · changed ${bead.updatedAt} · generation ${bead.generation}`,
+    `  made ${bead.createdAt} by ${plain(bead.createdBy)} · changed ${bead.updatedAt} · generation ${bead.generation}`,
   )
   if (bead.description !== '') lines.push('', plainLines(bead.description))
-  for (const comment of comments) lines.push('', `${comment.by}, ${comment.at}:`, plainLines(comment.text))
+  for (const comment of comments)
+    lines.push('', `${plain(comment.by)}, ${comment.at}:`, plainLines(comment.text))
   return lines
 }
 

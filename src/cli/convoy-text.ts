@@ -16,7 +16,12 @@ export function convoyText(convoy: ConvoyView): string[] {
   return [
     convoyLine(convoy),
     ...table(
-      convoy.beads.map((bead) => [`  ${bead.id}`, bead.status, bead.assignee ?? '-', plain(bead.title, 80)]),
+      convoy.beads.map((bead) => [
+        `  ${bead.id}`,
+        bead.status,
+        plain(bead.assignee ?? '-'),
+        plain(bead.title, 80),
+      ]),
     ),
   ]
 }

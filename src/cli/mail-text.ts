@@ -5,7 +5,7 @@ import { plain, plainLines } from './table.js'
 export function mailText(mail: Mail): string[] {
   return [
     `${mail.shownId}  ${plain(mail.subject, 300)}`,
-    `  from ${mail.from} to ${mail.to} at ${mail.sentAt}`,
+    `  from ${plain(mail.from)} to ${plain(mail.to)} at ${mail.sentAt}`,
     ...(mail.body === '' ? [] : ['', plainLines(mail.body)]),
     ...(canBeAnswered(mail) ? ['', `answer: gt mail reply ${mail.shownId} -m "…"`] : []),
   ]
@@ -25,7 +25,7 @@ export function mailTexts(
 ): { id: string; mark: string; again: boolean; text: string }[] {
   const room = Math.floor((limitBytes - 300) / Math.max(1, mails.length))
   return mails.map((mail) => {
-    const mark = `[gt mail ${mail.shownId} from ${mail.from}]`
+    const mark = `[gt mail ${mail.shownId} from ${plain(mail.from)}]`
     const head = `${mark} ${plain(mail.subject, 300)}`
     const body = clip(
       plainLines(mail.body),

@@ -28,7 +28,7 @@ export function relationLines({
 }
 
 function line(word: string, { shownId, status, title }: Relation): string {
-  return `  ${word} ${shownId}${status === undefined ? ' (not here)' : ` (${status}) ${plain(title ?? '', 80)}`}`
+  return `  ${plain(word)} ${plain(shownId)}${status === undefined ? ' (not here)' : ` (${status}) ${plain(title ?? '', 80)}`}`
 }
 
 export function relationsJson({ to, from }: { to: readonly Relation[]; from: readonly Relation[] }) {

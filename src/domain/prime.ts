@@ -1,5 +1,6 @@
 import type { Agent } from './agent.js'
 import type { Bead } from './bead.js'
+import { printable } from './ids.js'
 import type { Mail } from './mail.js'
 import type { Merge } from './merge.js'
 
@@ -69,7 +70,7 @@ function workSection({ agent, bead, blockers, comments, target }: PrimeMaterial,
   if (recent.length > 0) {
     lines.push('', 'Comments:')
     for (const comment of recent)
-      lines.push(`- ${comment.by}: ${clip(comment.text, Math.floor(room / 5), 'gt bead show')}`)
+      lines.push(`- ${printable(comment.by)}: ${clip(comment.text, Math.floor(room / 5), 'gt bead show')}`)
   }
   return lines.join('\n')
 }
@@ -94,7 +95,9 @@ function mailSection(unread: readonly Mail[], room: number): string {
   if (unread.length === 0) return ''
   const lines = unread
     .slice(0, 5)
-    .map((mail) => `- ${mail.shownId} from ${mail.from}: ${clip(mail.subject, Math.min(120, room))}`)
+    .map(
+      (mail) => `- ${mail.shownId} from ${printable(mail.from)}: ${clip(mail.subject, Math.min(120, room))}`,
+    )
   if (unread.length > 5) lines.push(`- and ${unread.length - 5} more`)
   return `## Unread mail (${unread.length}): read it with \`gt mail check\`\n${lines.join('\n')}`
 }

@@ -72,6 +72,52 @@ describe('gt import and gt export', () => {
     expect((await town.gt('import')).exitCode).toBe(2)
   })
 
+  it('show names that somebody else chose without what could drive a terminal', async () => {
+    await using town = await testTown()
+    const evil = 'a\u001b[31m\u009b2J\u0007b'
+    const issue = line('bd-1', {
+      title: evil,
+      created_by: evil,
+      assignee: evil,
+      labels: [evil],
+      notes: evil,
+      rig: evil,
+      comments: [{ id: 1, issue_id: 'bd-1', author: evil, text: evil, created_at: '2025-11-20T10:00:00Z' }],
+      dependencies: ['blocks', 'related', evil].map((type) => ({
+        issue_id: 'bd-1',
+        depends_on_id: evil,
+        type,
+      })),
+    })
+    const message = line('bd-2', { issue_type: 'message', sender: evil, assignee: 'human', title: evil })
+    const ran = await town.gtIn(town.root, { input: `${issue}\n${message}` }, 'import', '-')
+    expect(ran.exitCode, ran.stderr).toBe(0)
+    const commands = [
+      'bead list',
+      'bead list --text a',
+      'bead show bd-1',
+      'bead dep tree bd-1',
+      'bead search 31m',
+      'bead history bd-1',
+      'bead label add bd-1 x',
+      'log',
+      'events',
+      'export',
+      'mail inbox',
+      'mail read bd-2',
+      'status',
+    ]
+    for (const command of commands) {
+      const { exitCode, stdout, stderr } = await town.gt(...command.split(' '))
+      expect(exitCode, `${command}: ${stderr}`).toBe(0)
+      expect(`${stdout}${stderr}`, command).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+    }
+    expect((await town.json<{ issues: object[] }>('export')).issues[0]).toMatchObject({
+      assignee: evil,
+      rig: evil,
+    })
+  })
+
   it('go on where they were killed', async () => {
     await using town = await testTown()
     const input = many(250)

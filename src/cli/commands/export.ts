@@ -22,7 +22,7 @@ export default defineCommand({
       })
     const { exportBeads } = await import('../../app/export-beads.js')
     const town = await context.town()
-    const lines = exportBeads(town.ledger.read(), { withMail: options.withoutMail !== true })
+    const lines = exportBeads(town.ledger.read(), { withMail: options.withoutMail !== true }).map(harmless)
     const file = args.optional(0)
     if (file === undefined || file === '-')
       return { data: () => ({ issues: lines.map((line) => JSON.parse(line) as unknown) }), text: lines }
@@ -33,3 +33,8 @@ export default defineCommand({
     return { data: { file, count: lines.length }, text: `${lines.length} written to ${printable(file, 300)}` }
   },
 })
+
+/** JSON escapes the other control characters itself; these could still drive a terminal. */
+function harmless(line: string): string {
+  return line.replace(/[\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -23,7 +23,7 @@ export default defineCommand({
       mail.shownId,
       mail.status,
       age(mail.sentAt, now),
-      mail.from,
+      plain(mail.from),
       plain(mail.subject, 90),
     ])
     return {

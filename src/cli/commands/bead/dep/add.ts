@@ -1,5 +1,6 @@
 import { beadJson } from '../../../bead-text.js'
 import { defineCommand, textOption } from '../../../command.js'
+import { plain } from '../../../table.js'
 
 export default defineCommand({
   name: 'bead dep add',
@@ -19,6 +20,6 @@ export default defineCommand({
     ])
     const type = dependencyType(textOption(options, 'type') ?? 'blocks')
     const bead = addDependency(await context.town(), args.text(0), args.text(1), type)
-    return { data: { bead: beadJson(bead) }, text: `${bead.shownId}: ${type} ${args.text(1)}` }
+    return { data: { bead: beadJson(bead) }, text: `${bead.shownId}: ${type} ${plain(args.text(1))}` }
   },
 })

@@ -1,5 +1,6 @@
 import { beadJson } from '../../../bead-text.js'
 import { defineCommand, textOption } from '../../../command.js'
+import { plain } from '../../../table.js'
 
 export default defineCommand({
   name: 'bead dep remove',
@@ -24,6 +25,9 @@ export default defineCommand({
       args.text(1),
       type === undefined ? undefined : dependencyType(type),
     )
-    return { data: { bead: beadJson(bead) }, text: `${bead.shownId} no longer depends on ${args.text(1)}` }
+    return {
+      data: { bead: beadJson(bead) },
+      text: `${bead.shownId} no longer depends on ${plain(args.text(1))}`,
+    }
   },
 })

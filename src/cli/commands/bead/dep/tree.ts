@@ -26,7 +26,7 @@ function treeLines(node: TreeNode, head: string, indent: string, up: boolean): s
   const state = node.status === undefined ? 'not here' : node.status
   const title = node.title === undefined ? '' : `  ${plain(node.title, 80)}`
   const again = node.isRepeated ? '  (above)' : ''
-  const lines = [`${head}${word(node.type, up)}${node.shownId}  ${state}${title}${again}`]
+  const lines = [`${head}${word(node.type, up)}${plain(node.shownId)}  ${state}${title}${again}`]
   for (const [i, child] of node.children.entries()) {
     const isLast = i === node.children.length - 1
     lines.push(

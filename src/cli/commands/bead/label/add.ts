@@ -1,5 +1,6 @@
 import { beadJson } from '../../../bead-text.js'
 import { defineCommand } from '../../../command.js'
+import { plain } from '../../../table.js'
 
 export default defineCommand({
   name: 'bead label add',
@@ -14,7 +15,8 @@ export default defineCommand({
   async run(context, args) {
     const { updateBead } = await import('../../../../app/change-bead.js')
     const bead = updateBead(await context.town(), args.text(0), { addLabels: args.list(1) })
-    const labels = bead.labels.length === 0 ? 'no labels' : bead.labels.join(', ')
+    const labels =
+      bead.labels.length === 0 ? 'no labels' : bead.labels.map((label) => plain(label)).join(', ')
     return { data: { bead: beadJson(bead) }, text: `${bead.shownId}: ${labels}` }
   },
 })
