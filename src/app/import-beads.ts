@@ -3,6 +3,7 @@ import { planImport } from '../domain/bd/plan-import.js'
 import type { ReadOptions } from '../domain/bd/read-issue.js'
 import type { EntityParts } from '../domain/bd/shape.js'
 import { findCircles } from '../domain/cycles.js'
+import { targetsOf } from '../domain/dependency.js'
 import { OperationError } from '../domain/errors.js'
 import type { EntityKind, Op } from '../domain/record.js'
 import type { View } from '../ports/ledger.js'
@@ -22,6 +23,8 @@ export interface ImportReceipt {
   /** Left as they are here, wholly or in part. */
   kept: LineProblem[]
   refused: LineProblem[]
+  /** Beads that wait for others that are nowhere here: they are not ready until those come, or the tie is removed. */
+  waiting: { id: string; missing: string[] }[]
   /** Records of other kinds in the file. */
   skipped: LineProblem[]
   dryRun: boolean
@@ -51,6 +54,7 @@ export function importBeads(town: Town, text: string, options: ImportOptions): I
     kept: [],
     refused,
     skipped: others,
+    waiting: [],
     dryRun: options.dryRun === true,
   }
   let done = 0
@@ -60,7 +64,19 @@ export function importBeads(town: Town, text: string, options: ImportOptions): I
     done += batch.length
     options.onProgress?.(done, lines.length)
   }
+  receipt.waiting = waitingForUnknown(town.ledger.read(), lines)
   return receipt
+}
+
+function waitingForUnknown(view: View, lines: readonly ReadLine[]): ImportReceipt['waiting'] {
+  const inFile = new Set(lines.map(({ incoming }) => incoming.id))
+  return lines.flatMap(({ incoming: { id, deps, isGone, status } }) => {
+    if (isGone || status === 'closed') return []
+    const missing = targetsOf(deps, 'blocks').filter(
+      (key) => !inFile.has(key) && view.statusOf(key) === undefined,
+    )
+    return missing.length === 0 ? [] : [{ id, missing }]
+  })
 }
 
 function* batches(lines: readonly ReadLine[]): Iterable<ReadLine[]> {

@@ -47,5 +47,9 @@ export function isReady(bead: ListedBead, nowMs: number): boolean {
 }
 
 export function openBlockers(view: View, bead: Bead): string[] {
-  return bead.blockedBy.filter((key) => view.statusOf(key) !== 'closed')
+  return bead.blockedBy.filter((key) => {
+    const status = view.statusOf(key)
+    // What was deleted holds nothing back; what was never here may still come.
+    return status !== 'closed' && status !== 'deleted'
+  })
 }

@@ -6,13 +6,17 @@ const SHOWN = 20
 
 /** What an import did, in numbers, and every line that it did not take as it stands. */
 export function importText(receipt: ImportReceipt): string[] {
-  const { created, updated, unchanged, kept, refused, skipped, dryRun } = receipt
+  const { created, updated, unchanged, kept, refused, skipped, waiting, dryRun } = receipt
   const numbers = `${created.length} created, ${updated.length} updated, ${unchanged} unchanged, ${kept.length} kept as they are here, ${refused.length} refused`
   return [
     dryRun ? `would be: ${numbers} (nothing was written)` : numbers,
     ...listed('kept', kept),
     ...listed('refused', refused),
     ...listed('not taken', skipped),
+    ...waiting
+      .slice(0, SHOWN)
+      .map(({ id, missing }) => `  ${id} waits for what is not here: ${plain(missing.join(', '), 200)}`),
+    ...(waiting.length > SHOWN ? [`  and ${waiting.length - SHOWN} more wait for what is not here`] : []),
   ]
 }
 

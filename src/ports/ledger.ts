@@ -73,7 +73,7 @@ export interface EntityTimes {
 /** An immutable-looking moment of the store. Valid until the next `read` or `transact` of its ledger. */
 export interface View {
   get(id: string): Entity | undefined
-  /** Only its `status`, without building the entity; undefined for what is not there. */
+  /** Only its `status`, without building the entity; `deleted`, or undefined for what was never there. */
   statusOf(id: string): string | undefined
   /** In order of creation. */
   list(query: EntityQuery): Entity[]

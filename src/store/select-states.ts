@@ -54,21 +54,20 @@ export function selectReferrers(
   })
 }
 
-/** The status of a visible entity, from the column where it was not touched since the snapshot. */
+/** The status of an entity, from the column where it was not touched since the snapshot. */
 export function statusIn(table: EntityTable, id: string): string | undefined {
-  const touched = table.overlay.get(id)
-  if (touched !== undefined) {
-    const status = isVisible(touched) ? fieldValue(touched, 'status') : undefined
-    return typeof status === 'string' ? status : undefined
-  }
   // What is archived counts as it stands: nothing waits for a blocker that was closed long ago.
-  for (const { snapshot } of table.layers) {
+  for (const { snapshot } of table.overlay.has(id) ? [] : table.layers) {
     const row = snapshot.find(id)
     if (row < 0) continue
-    if (snapshot.column8('kind')[row] === 0) return undefined
+    if (snapshot.column8('kind')[row] === 0) break
     return snapshot.meta.strings[snapshot.column('status')[row] ?? 0]
   }
-  return undefined
+  const state = table.peek(id)?.state
+  if (state?.k === undefined) return undefined
+  if (!isVisible(state)) return 'deleted'
+  const status = fieldValue(state, 'status')
+  return typeof status === 'string' ? status : undefined
 }
 
 /** Deleted ones. They are rare, and nobody waits for this: no column of the snapshot serves it. */

@@ -3,6 +3,7 @@ import { closeBead, commentOnBead, updateBead } from '../../src/app/change-bead.
 import { createBead } from '../../src/app/create-bead.js'
 import { exportBeads } from '../../src/app/export-beads.js'
 import { importBeads } from '../../src/app/import-beads.js'
+import { readyBeads } from '../../src/app/list-beads.js'
 import type { Town } from '../../src/app/town.js'
 import type { BdIssue } from '../../src/domain/bd/shape.js'
 import { sortedJson } from '../../src/domain/same-json.js'
@@ -173,6 +174,51 @@ describe('an import', () => {
     ])
     const again = importBeads(town, asText([issue({ id: 'a-1', ...later })]), {})
     expect(again.unchanged).toBe(1)
+  })
+
+  it('does not overrule a claim that came in between', async () => {
+    await using store = await tempStore()
+    importBeads(storeTown(store.open()), asText([issue({})]), {})
+    const other = store.open()
+    let isFirst = true
+    const racing = store.open({
+      onStep: (step) => {
+        if (step !== 'before-write' || !isFirst) return
+        isFirst = false
+        other.transact('human', () => ({
+          ops: [{ o: 'move', id: 'bd-a1b2', gen: 2, f: { status: 'hooked', assignee: 'p/toast' } }],
+        }))
+      },
+    })
+    const closed = issue({
+      status: 'closed',
+      title: 'new',
+      closed_at: '2026-01-01T00:00:00Z',
+      updated_at: '2026-01-01T00:00:00Z',
+    })
+    const receipt = importBeads(storeTown(racing), asText([closed]), {})
+    expect(receipt.kept[0]?.why).toContain('being worked on')
+    expect(store.open().read().get('bd-a1b2')).toMatchObject({
+      generation: 2,
+      fields: { status: 'hooked', assignee: 'p/toast', title: 'new' },
+    })
+  })
+
+  it('says who waits for what is not here; what was deleted holds nothing back', async () => {
+    await using store = await tempStore()
+    const town = storeTown(store.open())
+    const blocked = (id: string, by: string) =>
+      issue({ id, dependencies: [{ issue_id: id, depends_on_id: by, type: 'blocks' }] })
+    const lines = [
+      blocked('w-1', 'nowhere-1'),
+      blocked('w-2', 'dead-1'),
+      issue({ id: 'dead-1', status: 'tombstone' }),
+    ]
+    expect(importBeads(town, asText(lines), {}).waiting).toEqual([{ id: 'w-1', missing: ['nowhere-1'] }])
+    const ready = () => readyBeads(town.ledger.read(), Date.now()).map(({ id }) => id)
+    expect(ready()).toEqual(['w-2'])
+    town.ledger.compactCache(true)
+    expect(readyBeads(store.open().read(), Date.now()).map(({ id }) => id)).toEqual(['w-2'])
   })
 
   it('adds new comments and keeps those that were written here', async () => {
