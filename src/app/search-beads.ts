@@ -8,7 +8,7 @@ export interface FoundBead extends Hit {
   bead: Bead
 }
 
-/** Beads of any status that hold every word, best first: a word in the title weighs more than one in a comment. */
+/** Beads of any status, archived ones included, that hold every word, best first: a word in the title weighs more than one in a comment. */
 export function searchBeads(view: View, query: string, limit: number): { total: number; found: FoundBead[] } {
   const words = wordsOf(query)
   if (words.length === 0)
@@ -16,7 +16,11 @@ export function searchBeads(view: View, query: string, limit: number): { total: 
   const phrase = words.join(' ')
   const needle = searchNeedle(words)
   const found: FoundBead[] = []
-  for (const entity of view.list({ kind: 'bead', ...(needle === undefined ? {} : { text: needle }) })) {
+  for (const entity of view.list({
+    kind: 'bead',
+    archived: 'too',
+    ...(needle === undefined ? {} : { text: needle }),
+  })) {
     const hit = rankEntity(view, entity, words, phrase)
     if (hit !== undefined) found.push({ ...hit, bead: beadFrom(entity) })
   }
