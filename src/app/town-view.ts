@@ -125,7 +125,7 @@ export function composeTownView(
   if (town.configProblem !== undefined)
     problems.push(`the old configuration is in use: ${town.configProblem}`)
   problems.push(...rigProblems(town))
-  problems.push(...storeProblems(view), ...pluginProblems(town, view), ...queueProblems(merges))
+  problems.push(...storeProblems(town, view), ...pluginProblems(town, view), ...queueProblems(merges))
   const count = (status: string) => view.count({ kind: 'bead', status })
   return {
     name: town.config.name,
@@ -268,10 +268,14 @@ function rigProblems(town: Town): string[] {
   )
 }
 
-function storeProblems(view: View): string[] {
+function storeProblems(town: Town, view: View): string[] {
   const { badLines, unknownOps } = view.damage
   const problems: string[] = []
-  if (badLines > 0) problems.push(`the store holds ${badLines} damaged ${badLines === 1 ? 'line' : 'lines'}`)
+  if (badLines > 0)
+    problems.push(`the store holds ${badLines} damaged ${badLines === 1 ? 'line' : 'lines'}: run gt doctor`)
+  const lost = town.ledger.lostFiles()
+  if (lost.length > 0)
+    problems.push(`the log lost something that was committed, in ${lost.join(', ')}: run gt doctor`)
   if (unknownOps > 0)
     problems.push(
       `the store holds ${unknownOps} operations of a newer gt: they are kept, but not understood here`,

@@ -38,6 +38,9 @@ export interface Ledger {
   /** Milliseconds since the oldest own record that the remote lacks, as far as is known here; undefined: it has all. */
   unsentForMs(): number | undefined
 
+  /** Names of own log files that no longer hold what was committed of them: a disk or a hand took something. Cheap. */
+  lostFiles(): string[]
+
   /** Writes a new snapshot when the uncovered tail is long (> 256 KiB or, with `force`, at all). Never needed for truth. */
   compactCache(force?: boolean): void
 }

@@ -8,22 +8,26 @@ import { commitMessage } from './commit-message.js'
 import { branchOf, git, initRepository, runGit } from './git-process.js'
 import { withHistoryLock } from './history-lock.js'
 import type { StorePaths } from './layout.js'
+import { objectName } from './object-name.js'
 import { NEWLINE } from './record-line.js'
 import { isMissing } from './segment-bytes.js'
 import type { StoreSettings } from './store-options.js'
-import { chainFiles, historyNotePath, readHistoryNote, waitingForMs } from './uncommitted.js'
+import { chainFiles, historyNotePath, isReplaced, readHistoryNote, waitingForMs } from './uncommitted.js'
 
 export interface HistoryContext {
   paths: StorePaths
   settings: StoreSettings
   identity: CloneIdentity
+  /** Also commits files that no longer begin with what was committed of them: a repair has judged them. */
+  isRepaired?: boolean
 }
 
-/** A commit as found on a branch of ours: file sizes by path; empty when there is none yet. */
+/** A commit as found on a branch of ours: files by path; empty when there is none yet. */
 interface Tip {
   clone: string
   commit: string | undefined
   sizes: ReadonlyMap<string, number>
+  blobs: ReadonlyMap<string, string>
 }
 
 interface Change {
@@ -80,16 +84,17 @@ async function commitOnce(
 ): Promise<string | undefined> {
   for (let race = 0; race < MAX_RACES; race++) {
     const tip = await readTip(context, clone)
-    const changes = findChanges(context, tip)
+    const found = findChanges(context, tip)
     // Compacted while it was read: neither the segments nor their base might be in it.
-    if (changes === undefined) continue
+    if (found === undefined) continue
+    const { changes, refused } = found
     if (changes.length === 0) {
-      noteCommit(context, tip.commit ?? '', tip, [])
+      noteCommit(context, { commit: tip.commit ?? '', tip, changes, refused })
       return undefined
     }
     const commit = await importCommit(context, tip, changes, message)
     if (commit !== undefined) {
-      noteCommit(context, commit, tip, changes)
+      noteCommit(context, { commit, tip, changes, refused })
       return commit
     }
   }
@@ -103,19 +108,35 @@ async function readTip(context: HistoryContext, clone: string): Promise<Tip> {
   const commit = found.stdout.trim()
   // A ref whose file holds garbage is reported on stderr and left out.
   if (commit === '' && found.stderr !== '') throw failed('for-each-ref', found.stderr)
-  if (commit === '') return { clone, commit: undefined, sizes: new Map() }
+  if (commit === '') return { clone, commit: undefined, sizes: new Map(), blobs: new Map() }
   const listing = await git({ ...place(context), args: ['ls-tree', '-r', '-l', '-z', commit] })
   const sizes = new Map<string, number>()
+  const blobs = new Map<string, string>()
   for (const entry of listing.split('\0')) {
-    const match = /^\d+ blob [0-9a-f]+ +(\d+)\t(.*)$/s.exec(entry)
-    if (match !== null) sizes.set(match[2] ?? '', Number(match[1]))
+    const match = /^\d+ blob ([0-9a-f]+) +(\d+)\t(.*)$/s.exec(entry)
+    if (match === null) continue
+    sizes.set(match[3] ?? '', Number(match[2]))
+    blobs.set(match[3] ?? '', match[1] ?? '')
   }
-  return { clone, commit, sizes }
+  return { clone, commit, sizes, blobs }
+}
+
+interface Found {
+  changes: Change[]
+  /**
+   * Names in `log/` that are not what an append-only file becomes: shorter, changed inside, or gone without a base. What was
+   * committed of them stays as it is: it is what they can be restored from, and other machines must not lose it, too.
+   */
+  refused: string[]
 }
 
 /** @returns undefined when a file went away meanwhile */
-function findChanges({ paths }: HistoryContext, tip: Tip): Change[] | undefined {
+function findChanges(context: HistoryContext, tip: Tip): Found | undefined {
+  const { paths } = context
+  // A chain of a former id may be the remote's by now.
+  const mayRewrite = context.isRepaired === true || tip.clone !== context.identity.clone
   const changes: Change[] = []
+  const refused: string[] = []
   const present = new Set<string>()
   for (const name of chainFiles(paths, tip.clone)) {
     const path = `log/${name}`
@@ -123,7 +144,12 @@ function findChanges({ paths }: HistoryContext, tip: Tip): Change[] | undefined 
     if (content === undefined) return undefined
     present.add(path)
     const from = tip.sizes.get(path)
-    if (from !== content.length) changes.push({ path, content, from: from ?? 0 })
+    // A changed byte leaves the size as it is: not looked for at each commit, but after a repair it counts.
+    if (from === content.length && context.isRepaired !== true) continue
+    const isGrown = continues(content, from ?? 0, tip.blobs.get(path))
+    if (isGrown && from === content.length) continue
+    if (isGrown || mayRewrite) changes.push({ path, content, from: isGrown ? (from ?? 0) : 0 })
+    else refused.push(name)
   }
   // Blobs of other clones' lines are theirs to publish.
   const named = blobsNamedIn(changes)
@@ -137,9 +163,21 @@ function findChanges({ paths }: HistoryContext, tip: Tip): Change[] | undefined 
       from: Number.POSITIVE_INFINITY,
     })
   }
-  for (const path of tip.sizes.keys())
-    if (!present.has(path)) changes.push({ path, content: undefined, from: 0 })
-  return changes
+  const names = [...present].map((path) => path.slice('log/'.length))
+  for (const path of tip.sizes.keys()) {
+    if (present.has(path)) continue
+    const name = path.slice('log/'.length)
+    const isLost = path.startsWith('log/') && !isReplaced(name, names)
+    if (isLost && !mayRewrite) refused.push(name)
+    else changes.push({ path, content: undefined, from: 0 })
+  }
+  return { changes, refused }
+}
+
+/** Whether the content begins with the committed one. */
+function continues(content: Buffer, from: number, blob: string | undefined): boolean {
+  if (blob === undefined) return true
+  return from <= content.length && objectName(content.subarray(0, from)) === blob
 }
 
 function blobsNamedIn(changes: readonly Change[]): Set<string> {
@@ -206,8 +244,13 @@ function failed(command: string, stderr: string): ExternalError {
   })
 }
 
+interface Committed extends Found {
+  commit: string
+  tip: Tip
+}
+
 /** What the commit holds, not what the files hold by now. */
-function noteCommit(context: HistoryContext, commit: string, tip: Tip, changes: readonly Change[]): void {
+function noteCommit(context: HistoryContext, { commit, tip, changes, refused }: Committed): void {
   const { paths, settings } = context
   const sizes = new Map(tip.sizes)
   for (const { path, content } of changes) {
@@ -221,7 +264,15 @@ function noteCommit(context: HistoryContext, commit: string, tip: Tip, changes: 
   const temporary = `${historyNotePath(paths)}.${randomId(settings.random.bytes(8), 8)}.tmp`
   const own = tip.clone === context.identity.clone ? commit : before.commit
   const commits = before.commits + (changes.length > 0 ? 1 : 0)
-  const note = JSON.stringify({ commit: own, at: settings.now(), commits, files })
+  const missedBefore = (before.refused ?? []).filter((name) => !name.startsWith(`${tip.clone}-`))
+  const missed = [...missedBefore, ...refused]
+  const note = JSON.stringify({
+    commit: own,
+    at: settings.now(),
+    commits,
+    files,
+    ...(missed.length > 0 && { refused: missed }),
+  })
   writeAtomically(historyNotePath(paths), note, { temporary, durable: false })
 }
 

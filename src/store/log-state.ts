@@ -2,6 +2,7 @@ import { type ChainCursor, enterSegment, loadCursor, newCursor } from './chain-c
 import { type Awaited, advanceChain, readSegment } from './chain-reader.js'
 import { EntityTable } from './entity-table.js'
 import { type ChainFiles, listLog, type StorePaths } from './layout.js'
+import { readEpoch } from './log-epoch.js'
 import { LogChanged } from './segment-bytes.js'
 import { Snapshot, SnapshotDamaged } from './snapshot.js'
 import { unstable } from './store-errors.js'
@@ -16,6 +17,7 @@ export class LogState {
   #table: EntityTable
   #chains = new Map<string, ChainCursor>()
   #isLoaded = false
+  #epoch = ''
   /** Bytes of log that a new process would have to read beyond the snapshot. */
   #tailBytes = 0
 
@@ -31,6 +33,11 @@ export class LogState {
 
   get tailBytes(): number {
     return this.#tailBytes
+  }
+
+  /** What `readEpoch` said when this state was begun. */
+  get epoch(): string {
+    return this.#epoch
   }
 
   get chains(): ReadonlyMap<string, ChainCursor> {
@@ -108,6 +115,8 @@ export class LogState {
   #load(useSnapshot: boolean): void {
     this.close()
     this.#tailBytes = 0
+    // Before the first byte of the log: what is replaced while we read makes us read again.
+    this.#epoch = readEpoch(this.#paths)
     const snapshot = useSnapshot ? Snapshot.open(this.#paths.snapshot) : undefined
     if (snapshot !== undefined) this.#adopt(snapshot)
     this.#isLoaded = true
@@ -115,6 +124,8 @@ export class LogState {
 
   #adopt(snapshot: Snapshot): void {
     try {
+      if ((snapshot.meta.epoch ?? '') !== this.#epoch)
+        throw new LogChanged('the snapshot is of another epoch')
       this.#table = this.#newTable(snapshot)
       for (const saved of snapshot.meta.chains) this.#chains.set(saved.clone, loadCursor(saved))
     } catch (error) {
@@ -124,6 +135,7 @@ export class LogState {
   }
 
   #advance(awaited?: Awaited): void {
+    if (readEpoch(this.#paths) !== this.#epoch) throw new LogChanged('the log was repaired')
     const listing = this.#list()
     for (const clone of this.#chains.keys()) {
       if (!listing.has(clone)) throw new LogChanged(`all files of ${clone} are gone`)

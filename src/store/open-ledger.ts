@@ -18,7 +18,7 @@ import { newerFormat, noStore, readError, writeError } from './store-errors.js'
 import { type StoreOptions, type StoreSettings, storeSettings } from './store-options.js'
 import { StoreView } from './store-view.js'
 import { unsentForMs } from './sync/unsent.js'
-import { uncommittedForMs } from './uncommitted.js'
+import { lostFiles, uncommittedForMs } from './uncommitted.js'
 import { watchLog } from './watch-log.js'
 
 /**
@@ -201,6 +201,11 @@ class FileLedger implements StoreLedger {
 
   unsentForMs(): number | undefined {
     return unsentForMs(this.#paths, this.#settings.now())
+  }
+
+  lostFiles(): string[] {
+    const identity = this.#identity ?? readIdentity(this.#paths.clone)
+    return identity === undefined ? [] : lostFiles(this.#paths, identity.clone)
   }
 
   #tailLimit(): number {

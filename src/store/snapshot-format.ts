@@ -92,6 +92,8 @@ export interface SnapshotMeta {
   format: number
   /** Only in the upper layer, when there is a lower one. */
   cold?: ColdLayer
+  /** See log-epoch.ts; absent: the first. */
+  epoch?: string
 }
 
 /** The lower layer: a file of the same kind, beside this one, with what rests. It has no chains and no events. */

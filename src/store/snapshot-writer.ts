@@ -111,6 +111,7 @@ export function encodeSnapshot(log: LogState, options: EncodeOptions): EncodedSn
     purges: table.purges,
     greatest: table.greatest,
     format: table.format,
+    epoch: log.epoch,
   }
   const none = { chains: [], damage: NO_DAMAGE, purges: [], greatest: '', format: 0 }
   if (plan.cold === undefined) {

@@ -15,6 +15,8 @@ export interface HistoryNote {
   commits: number
   /** Committed bytes of each own file. */
   files: Record<string, number>
+  /** Files that did not begin any more with what was committed of them. */
+  refused?: string[]
 }
 
 export function historyNotePath(paths: StorePaths): string {
@@ -50,6 +52,37 @@ export function chainFiles(paths: StorePaths, clone: string): string[] {
 /** Names in `log/` that this directory wrote, under its present and former clone ids. */
 function ownFiles(paths: StorePaths, identity: CloneIdentity): string[] {
   return [identity.clone, ...identity.formerly].flatMap((clone) => chainFiles(paths, clone))
+}
+
+const NUMBERED = /^(.*)-(\d{6,})(\.base.*)?\.jsonl$/
+
+/** Whether a base among `names` stands for the file, so that it may be gone. */
+export function isReplaced(name: string, names: readonly string[]): boolean {
+  const [, clone, number, base] = NUMBERED.exec(name) ?? []
+  return names.some((other) => {
+    const match = NUMBERED.exec(other)
+    if (match?.[3] === undefined || match[1] !== clone) return false
+    return base === undefined ? Number(match[2]) >= Number(number) : Number(match[2]) > Number(number)
+  })
+}
+
+/**
+ * Files of the own chain that hold less than was committed of them, by their sizes alone, and those that a commit found
+ * changed. Costs no more than a look at the names and sizes. Not asked of former ids: their chains may be the remote's by now.
+ */
+export function lostFiles(paths: StorePaths, clone: string): string[] {
+  const note = readHistoryNote(paths)
+  const names = chainFiles(paths, clone)
+  const lost = Object.entries(note.files)
+    .filter(([name]) => name.startsWith(`${clone}-`))
+    .filter(([name, committed]) =>
+      names.includes(name)
+        ? (statSync(join(paths.log, name), { throwIfNoEntry: false })?.size ?? committed) < committed
+        : !isReplaced(name, names),
+    )
+    .map(([name]) => name)
+  const refused = (note.refused ?? []).filter((name) => name.startsWith(`${clone}-`))
+  return [...new Set([...lost, ...refused])].sort()
 }
 
 /** @returns how long the oldest uncommitted record has been waiting; undefined when nothing waits */

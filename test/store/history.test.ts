@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { writeChain } from './support/chain-files.js'
+import { writeBase, writeChain } from './support/chain-files.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 
 function git(store: TempStore, ...args: string[]): string {
@@ -160,12 +160,36 @@ describe('commitHistory', () => {
     for (let i = 0; i < 3; i++) say(store, String(i))
     const ledger = store.open()
     await ledger.commitHistory()
+    writeBase(store.log, store.clone, 1, [['2026-11-20T08:00:00.000Z', { o: 'base', upto: 1, n: 0 }]])
     rmSync(segment(store))
     expect(ledger.uncommittedForMs()).toBeDefined()
     await ledger.commitHistory()
-    expect(git(store, 'ls-tree', '-r', '--name-only', 'HEAD')).not.toContain('-000001')
+    expect(git(store, 'ls-tree', '-r', '--name-only', 'HEAD')).not.toContain('-000001.jsonl')
     expect(ledger.uncommittedForMs()).toBeUndefined()
   })
+})
+
+describe('what a commit refuses', () => {
+  const damages: Record<string, (path: string) => void> = {
+    'a file that is gone without a base': (path) => rmSync(path),
+    'a file that became shorter': (path) => writeFileSync(path, readFileSync(path).subarray(0, -20)),
+    'a file that was changed inside and grew': (path) =>
+      writeFileSync(path, `${readFileSync(path, 'utf8').replace('one', 'eno')}${'x'.repeat(99)}\n`),
+  }
+  for (const [name, damage] of Object.entries(damages)) {
+    it(`is ${name}: the good version stays, and is missed`, async () => {
+      await using store = await tempStore()
+      say(store, 'one')
+      const ledger = store.open()
+      await ledger.commitHistory()
+      expect(ledger.lostFiles()).toEqual([])
+      const good = committed(store)
+      damage(segment(store))
+      expect(await ledger.commitHistory()).toBeUndefined()
+      expect(committed(store)).toBe(good)
+      expect(ledger.lostFiles()).toEqual([`${store.clone}-000001.jsonl`])
+    })
+  }
 })
 
 describe('a damaged repository', () => {

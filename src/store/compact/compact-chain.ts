@@ -10,6 +10,7 @@ import { type ChainFiles, listLog, noFiles, type StorePaths, segmentName } from 
 import type { Purge } from '../snapshot-format.js'
 import { nextStamp } from '../stamp.js'
 import type { StoreSettings } from '../store-options.js'
+import { lostFiles } from '../uncommitted.js'
 import { type BaseContent, baseLines } from './base-lines.js'
 import { type FoldedChain, foldChain, newestBase } from './fold-chain.js'
 import { isStale, removeStaleTemporaries, writeBase } from './write-base.js'
@@ -35,6 +36,7 @@ export function compactChain(context: CompactContext, dryRun: boolean): Compacti
     files,
     now: context.settings.now,
     purges: context.purges,
+    lost: lostFiles(context.paths, context.clone),
   })
   const segments = files.segments.filter((number) => number <= folded.upTo).length
   const isNew = folded.upTo > newestBase(files)

@@ -24,6 +24,8 @@ export interface ChainPlace {
   now: () => number
   /** All that was ever purged, in any chain. */
   purges: readonly Purge[]
+  /** Names of files that no longer hold what was committed of them: in a base the loss would be for good. */
+  lost: readonly string[]
 }
 
 /**
@@ -77,7 +79,8 @@ function foldSegments(place: ChainPlace, segments: readonly number[]): FoldedCha
   const unsealed: number[] = []
   for (const [index, segment] of segments.entries()) {
     advanceChain(target, cursor, { ...base, segments: [segment] })
-    const why = reasonToStop(table)
+    const isLost = place.lost.includes(segmentName(place.clone, segment))
+    const why = isLost ? 'it lost something that was committed (gt doctor)' : reasonToStop(table)
     if (why !== undefined) return stopAt(place, segments.slice(0, index), segment, why)
     if (cursor.sealed) continue
     // Nobody writes there any more when a later one exists.

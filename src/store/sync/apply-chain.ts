@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { randomId } from '../../domain/ids.js'
 import { syncDirectory, writeAtomically } from '../../system/atomic-write.js'
 import { LOG_FILE, type StorePaths } from '../layout.js'
+import { beginEpoch } from '../log-epoch.js'
 import { errorCode, isMissing } from '../segment-bytes.js'
 import type { StoreSettings } from '../store-options.js'
 import { type ChainPlan, isBase } from './plan-chain.js'
@@ -49,6 +50,7 @@ export function applyChain(place: Place, plan: ChainPlan, aside?: string): void 
     install(place, path, content)
     settings.onStep(isBase(name) ? 'sync:base-written' : 'sync:segment-written')
   }
+  if (plan.writes.some(({ isReplacement }) => isReplacement)) beginEpoch(paths, settings)
   for (const name of plan.deletes) {
     if (aside !== undefined) renameSync(join(paths.log, name), join(aside, name))
     else rmSync(join(paths.log, name), { force: true })

@@ -4,6 +4,8 @@ import { type LogScan, scanLog } from './scan-log.js'
 export interface ChainWrite {
   name: string
   content: Buffer
+  /** Ours does not begin it: somebody repaired the file, and readers have passed what was changed. */
+  isReplacement: boolean
 }
 
 export interface ChainPlan {
@@ -124,7 +126,7 @@ function addFile(plan: ChainPlan, { held, incoming }: ChainOffer, name: string) 
   if (scan.format > FORMAT) {
     return refuse('newer-format', `${name} has format ${scan.format}, this gt knows ${FORMAT}: update gt`)
   }
-  plan.writes.push({ name, content })
+  plan.writes.push({ name, content, isReplacement: ours !== undefined && !isPrefix })
   // Compaction writes down again what came before: news only to who has nothing of it.
   if (!isBase(name) || held.size === 0) plan.records += fresh
   plan.bytes += isPrefix ? content.length - ours.length : content.length
