@@ -1,3 +1,4 @@
+import type { Finding, Mended } from '../domain/finding.js'
 import type { PurgeTarget } from '../domain/record.js'
 
 /**
@@ -55,6 +56,18 @@ export interface Upkeep {
 
   /** Does for every purge that is known here, also of other clones, what was not done yet. @returns how many there were */
   finishPurges(): Promise<number>
+  /**
+   * Examines everything in the directory, and changes nothing. What cannot be looked at is a finding, too. Fixes of findings may
+   * be applied later, beside running writers; several findings may share one.
+   * @param options.deep - seconds of work: real writers at once, every long text and every object of the history read
+   */
+  check(options: { deep?: boolean }): Promise<Finding[]>
+
+  /** Where the bytes are. */
+  size(): Promise<StoreSize>
+
+  /** Makes the cache again, and commits; the log is not touched. Safe to repeat, and beside running writers. */
+  rebuild(): Promise<Mended[]>
 }
 
 export type UpkeepWork = 'compact' | 'squash' | 'gc' | 'purge'
@@ -161,4 +174,17 @@ export interface SyncState {
   lastError?: { at: string; code: string; message: string }
   /** Milliseconds since the oldest record that the remote lacks; undefined: it has everything. */
   unsentForMs?: number
+}
+
+export interface StoreSize {
+  totalBytes: number
+  /** Folders of the store. */
+  parts: { name: string; files: number; sizeBytes: number }[]
+  /** The log, by the machine that wrote it. */
+  clones: { clone: string; segments: number; segmentBytes: number; bases: number; baseBytes: number }[]
+  /** Present state, largest kind first. */
+  kinds: { kind: string; count: number; sizeBytes: number }[]
+  events: { count: number; sizeBytes: number }
+  /** Largest first. */
+  largest: { id: string; kind: string; title: string; sizeBytes: number }[]
 }

@@ -26,6 +26,8 @@ export interface AppendRequest {
   nextStamp: () => Stamp
   by: string
   ops: readonly LogOp[]
+  /** The line as it once stood, newline included, when a record is put back: what this version does not know stays in it. */
+  line?: Buffer
 }
 
 /** The only code that writes to `log/`. No lock is taken: the order of lines in the file decides. */
@@ -92,7 +94,7 @@ export class Appender {
   }
 
   #write(fd: number, sizeBefore: number, request: AppendRequest): void {
-    const line = encodeRecord(request.stamp, request.by, request.ops)
+    const line = request.line ?? encodeRecord(request.stamp, request.by, request.ops)
     const bytes = Buffer.concat([this.#prefix(fd, sizeBefore, request), line])
     this.#settings.onStep('before-write')
     let written: number

@@ -111,7 +111,7 @@ export function currentPlace(root: string): Place {
 }
 
 /** Only the inode decides: device numbers change between boots. */
-function isAt(identity: CloneIdentity, here: Place): boolean {
+export function isAt(identity: CloneIdentity, here: Place): boolean {
   const isSameMachine =
     identity.machine === here.machine || identity.machine === 'none' || here.machine === 'none'
   return isSameMachine && identity.place.split(':')[1] === here.place.split(':')[1]

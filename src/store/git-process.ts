@@ -31,15 +31,15 @@ export function branchOf(clone: string): string {
  * Runs git so that nothing of the user's set-up reaches it: no configuration, no hooks, no GIT_* variables.
  * @throws ExternalError code `git-missing` when it cannot be started
  */
-export function runGit({ repository, args, env, input, dates }: GitRun): Promise<GitResult> {
-  const fixed = ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', `--git-dir=${repository}`]
+export function runGit(run: GitRun): Promise<GitResult> {
+  const { args, env, input, dates } = run
   const options = {
     env: { ...gitEnv(env), ...dates },
     encoding: 'utf8' as const,
     maxBuffer: MAX_OUTPUT_BYTES,
   }
   return new Promise((resolve, reject) => {
-    const child = execFile('git', [...fixed, ...args], options, (error, stdout, stderr) => {
+    const child = execFile('git', gitArguments(run), options, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number') reject(notStarted(args, error))
       else resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
     })
@@ -49,7 +49,11 @@ export function runGit({ repository, args, env, input, dates }: GitRun): Promise
   })
 }
 
-function notStarted(args: readonly string[], error: Error): ExternalError {
+export function gitArguments({ repository, args }: GitRun): string[] {
+  return ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', `--git-dir=${repository}`, ...args]
+}
+
+export function notStarted(args: readonly string[], error: Error): ExternalError {
   return new ExternalError(`git ${args[0] ?? ''} could not be run: ${error.message}`, {
     code: errorCode(error) === 'ENOENT' ? 'git-missing' : 'git-failed',
     details: { args: [...args] },

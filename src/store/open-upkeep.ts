@@ -37,5 +37,14 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       ])
       return careForHistory(context, ownClone(context), squash)
     },
+    async check(what) {
+      return (await import('./check/check-store.js')).checkStore(context, what)
+    },
+    async size() {
+      return (await import('./check/store-size.js')).storeSize(context)
+    },
+    async rebuild() {
+      return (await import('./check/rebuild.js')).rebuildStore(context, options)
+    },
   }
 }

@@ -107,7 +107,13 @@ export interface Salvaged {
   bad: number
   /** Whether the last byte belongs to a good record. */
   endsGood: boolean
+  /** All of the line in order; places are relative to its start. */
+  pieces: Piece[]
 }
+
+export type Piece =
+  | { kind: 'record'; start: number; end: number; record: LogRecord }
+  | { kind: 'torn' | 'bad'; start: number; end: number; record?: undefined }
 
 /**
  * Takes a line that is not one good record apart: a writer that died in the middle of its line, or a full disk, glues
@@ -118,14 +124,15 @@ export function salvageLine(bytes: Buffer, start: number, end: number): Salvaged
   const text = bytes.toString('latin1', start, end)
   const ends: number[] = []
   for (const match of text.matchAll(TAIL)) ends.push(match.index + TAIL_LENGTH)
-  const found: Salvaged = { records: [], torn: 0, bad: 0, endsGood: false }
+  const found: Salvaged = { records: [], torn: 0, bad: 0, endsGood: false, pieces: [] }
   let position = 0
   while (position < text.length) {
     const piece = firstGood(bytes, start, text, position, ends)
     const junkEnd = piece === undefined ? text.length : piece.start
-    if (junkEnd > position) countJunk(found, text.slice(position, junkEnd))
+    if (junkEnd > position) addJunk(found, text, position, junkEnd)
     if (piece === undefined) break
     found.records.push(piece.record)
+    found.pieces.push({ kind: 'record', ...piece })
     position = piece.end
     found.endsGood = position === text.length
   }
@@ -143,8 +150,10 @@ function firstGood(bytes: Buffer, offset: number, text: string, from: number, en
   return undefined
 }
 
-function countJunk(found: Salvaged, junk: string): void {
+function addJunk(found: Salvaged, text: string, start: number, end: number): void {
+  const junk = text.slice(start, end)
   const looksWhole = junk.startsWith(START) && junk.slice(-TAIL_LENGTH).search(TAIL) === 0
   if (looksWhole) found.bad++
   else found.torn++
+  found.pieces.push({ kind: looksWhole ? 'bad' : 'torn', start, end })
 }

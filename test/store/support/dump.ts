@@ -37,7 +37,7 @@ export function dumpStore(dir: string, source: 'with snapshot' | 'log only'): Du
   const paths = storePaths(dir)
   const log = new LogState(source === 'log only' ? { ...paths, snapshot: `${dir}/none` } : paths, Date.now)
   log.refresh()
-  const dump = { ...dumpTable(log.table), damage: { ...log.table.damage } }
+  const dump = log.query((table) => ({ ...dumpTable(table), damage: { ...table.damage } }))
   log.close()
   return dump
 }

@@ -16,6 +16,8 @@ export interface KillOrder {
   step?: string
   /** ...when it is reached for this time. */
   occurrence?: number
+  /** How long it goes on when it does not die. Default: far more than any death takes. */
+  turns?: number
 }
 
 /** What a worker was promised. */
@@ -54,7 +56,7 @@ function acknowledge(ack: Ack): void {
 }
 
 // Far more than any death takes: a step that is never reached must not hang the test.
-for (let turn = 0; turn < 400; turn++) {
+for (let turn = 0; turn < (order.turns ?? 400); turn++) {
   const id = `mail-${order.name}-${process.pid}-${turn}`
   const long = turn % 13 === 1 ? id + 'b'.repeat(66_000) : 'short'.repeat(turn % 40)
   ledger.transact(order.name, () => ({
