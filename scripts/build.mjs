@@ -13,6 +13,7 @@ import { rolldown } from 'rolldown'
 
 const root = resolve(import.meta.dirname, '..')
 const commandsDir = join(root, 'src/cli/commands')
+const checksDir = join(root, 'src/app/checks')
 // Built beside and swapped in whole: a gt that runs meanwhile never meets half of it.
 const finaldir = join(root, process.env.GT_BUILD_DIR ?? 'dist')
 const outdir = `${finaldir}.${process.pid}`
@@ -82,8 +83,10 @@ async function readCommands() {
 const emptyTable = {
   name: 'empty-command-table',
   setup(b) {
-    b.onResolve({ filter: /^virtual:command-table$/ }, () => ({ path: 'table', namespace: 'table' }))
-    b.onLoad({ filter: /.*/, namespace: 'table' }, () => ({ contents: 'export const commandTable = []' }))
+    b.onResolve({ filter: /^virtual:(command|check)-table$/ }, () => ({ path: 'table', namespace: 'table' }))
+    b.onLoad({ filter: /.*/, namespace: 'table' }, () => ({
+      contents: 'export const commandTable = []; export const checkTable = []',
+    }))
   },
 }
 
@@ -100,6 +103,13 @@ function tableSource(commands) {
     return `{...${JSON.stringify({ name, aliases, group, summary, internal })}, load: () => import(${JSON.stringify(file)})}`
   })
   return `export const commandTable = [${rows.join(',\n')}]`
+}
+
+/** A check of `gt doctor` is a file in src/app/checks; they run in order of their names. */
+function checkTableSource() {
+  const files = filesBelow(checksDir).filter((file) => file.endsWith('.ts'))
+  const rows = files.sort().map((file) => `() => import(${JSON.stringify(file)})`)
+  return `export const checkTable = [${rows.join(',\n')}]`
 }
 
 /** What agents' plugins call all day: what these need, and nothing more, is the one file that loads with the program. */
@@ -150,8 +160,12 @@ const bundle = await rolldown({
   plugins: [
     {
       name: 'command-table',
-      resolveId: (id) => (id === 'virtual:command-table' ? '\0command-table' : undefined),
-      load: (id) => (id === '\0command-table' ? tableSource(commands) : undefined),
+      resolveId: (id) =>
+        /^virtual:(command|check)-table$/.test(id) ? id.replace('virtual:', '\0') : undefined,
+      load: (id) => {
+        if (id === '\0command-table') return tableSource(commands)
+        return id === '\0check-table' ? checkTableSource() : undefined
+      },
     },
     {
       name: 'dashboard-apart',

@@ -11,6 +11,12 @@ declare module 'virtual:command-table' {
   }[]
 }
 
+/** Made by scripts/build.mjs from src/app/checks: adding a check to `gt doctor` is adding a file. */
+declare module 'virtual:check-table' {
+  import type { Check } from './app/check.js'
+  export const checkTable: readonly (() => Promise<{ default: Check }>)[]
+}
+
 declare const __GT_VERSION__: string
 /** Differs between builds. */
 declare const __GT_BUILD_ID__: string

@@ -1,10 +1,11 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Patient } from './app/check.js'
 import type { Town, TownPlaces } from './app/town.js'
 import { checkConfig, loadConfig } from './config/load-config.js'
 import { locateTown, type Whereabouts } from './config/locate-town.js'
-import { ConflictError, ExternalError, OperationError } from './domain/errors.js'
+import { ConflictError, ExternalError, GtError, OperationError } from './domain/errors.js'
 import { type AgentId, HUMAN } from './domain/ids.js'
 import type { Runtime } from './domain/runtime.js'
 import { withKey } from './domain/town-toml.js'
@@ -28,24 +29,13 @@ export interface Surroundings extends Whereabouts {
 /** @throws NotFoundError code `no-town`, ConfigError */
 export async function openTown(around: Surroundings): Promise<Town> {
   const root = realpathSync(locateTown(around))
-  const { packageDir, env, pid } = around
+  const { packageDir, env } = around
   const places = townPlaces(root, packageDir)
   const configSource = { townRoot: root, templatesDir: places.templatesDir, buildId: __GT_BUILD_ID__ }
   const config = await loadConfig(configSource)
   const random: Random = { bytes: randomBytes }
-  const host = createHost({
-    pid,
-    gtProgram: places.gtProgram,
-    townRoot: root,
-    runDir: places.runDir,
-    bellDir: places.bellDir,
-    env,
-  })
-  const clock = {
-    now: () => Date.now(),
-    sleep: async (ms: number, signal?: AbortSignal) =>
-      void (await sleep(ms, undefined, signal ? { signal } : {})),
-  }
+  const host = hostOf(around, root, places)
+  const clock = systemClock()
   const step = killHere(env)
   let orchestrator: Promise<Orchestrator> | undefined
   let repositories: Promise<Repositories> | undefined
@@ -116,6 +106,54 @@ export async function openTown(around: Surroundings): Promise<Town> {
     },
   }
   return town
+}
+
+/**
+ * A town for `gt doctor`: also one whose town.toml or store no other command can open.
+ * @throws NotFoundError code `no-town`
+ */
+export async function openPatient(around: Surroundings): Promise<Patient> {
+  const root = realpathSync(locateTown(around))
+  const { env } = around
+  const patient = {
+    root,
+    env,
+    host: hostOf(around, root, townPlaces(root, around.packageDir)),
+    clock: systemClock(),
+    async upkeep() {
+      const { openUpkeep } = await import('./store/open-upkeep.js')
+      return openUpkeep(join(root, '.beads'), { onStep: killHere(env), env })
+    },
+  }
+  try {
+    return { ...patient, town: await openTown(around) }
+  } catch (error) {
+    return { ...patient, why: whyClosed(root, error) }
+  }
+}
+
+function whyClosed(root: string, error: unknown): GtError {
+  if (error instanceof GtError) return error
+  const errno = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  if (errno === undefined) throw error
+  return new OperationError(`${root} cannot be read: ${(error as Error).message}`, {
+    code: 'town-not-readable',
+    details: { errno },
+    cause: error,
+  })
+}
+
+function hostOf({ pid, env }: Surroundings, root: string, places: TownPlaces) {
+  const { gtProgram, runDir, bellDir } = places
+  return createHost({ pid, gtProgram, townRoot: root, runDir, bellDir, env })
+}
+
+function systemClock() {
+  return {
+    now: () => Date.now(),
+    sleep: async (ms: number, signal?: AbortSignal) =>
+      void (await sleep(ms, undefined, signal ? { signal } : {})),
+  }
 }
 
 export function townPlaces(root: string, packageDir: string): TownPlaces {

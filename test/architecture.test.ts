@@ -44,7 +44,7 @@ const PICTURE: Record<string, { may: string[]; lazy?: string[]; packages?: strin
   cli: {
     may: ['app', 'domain', 'config', 'system'],
     lazy: ['wire.ts', 'tui', 'demo', 'web'],
-    packages: ['commander', 'virtual:command-table'],
+    packages: ['commander', 'virtual:command-table', 'virtual:check-table'],
   },
   tui: { may: ['app', 'domain'], packages: ['ink', 'react', 'string-width'] },
   web: { may: ['app', 'domain'] },
@@ -61,6 +61,9 @@ const PROCESS_EXCEPTIONS: Record<string, string> = {
   'config/load-config.ts': 'a pid makes the name of a temporary file of a cache',
   'store/blob-store.ts': 'process.getBuiltinModule loads node:crypto only when a blob is met',
   'system/host.ts': 'process.getBuiltinModule loads node:crypto only when a file is attached',
+  'store/object-name.ts': 'process.getBuiltinModule loads node:crypto only when it is needed',
+  'store/check/check-blobs.ts': 'process.getBuiltinModule, as above',
+  'store/check/append-trial.ts': 'its writers are this very Node',
   'store/store-options.ts': 'the default of an option; wire passes what matters',
   'git/create-repositories.ts': 'the default of an option',
   'orchestrators/tmux/socket-path.ts': 'getuid names the folder of the socket, as tmux itself does',

@@ -8,6 +8,13 @@ export interface Host {
   findProgram(name: string, path: string): string | undefined
   /** Starts gt itself in the background, detached, output to a log file of the town. */
   startInBackground(args: readonly string[], logName: string): Promise<void>
+  /** Version of the Node that runs gt, without the `v`. */
+  readonly nodeVersion: string
+  /**
+   * Asks a program something and reads its answer; no shell, no input.
+   * @returns `absent` when it is not on PATH; `silent` when it did not end within `timeoutMs`, and was ended
+   */
+  ask(argv: readonly string[], options: { timeoutMs: number; cwd?: string }): Promise<Answer>
   /** Runs one shell line to its end; its whole process tree is gone on return. */
   runShell(request: ShellRequest): Promise<ShellResult>
   /**
@@ -48,6 +55,11 @@ export interface FileFingerprint {
   sizeBytes: number
   sha256: string
 }
+
+export type Answer =
+  | { kind: 'said'; exitCode: number; stdout: string; stderr: string }
+  | { kind: 'absent' }
+  | { kind: 'silent' }
 
 export interface ShellRequest {
   line: string

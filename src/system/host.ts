@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
-import { TimeoutError } from '../domain/errors.js'
-import type { FileFingerprint, Host, ShellRequest, ShellResult } from '../ports/host.js'
+import { ExternalError, TimeoutError } from '../domain/errors.js'
+import type { Answer, FileFingerprint, Host, ShellRequest, ShellResult } from '../ports/host.js'
 import { writeAtomically } from './atomic-write.js'
 import type { LockHolder } from './file-lock.js'
 import { isAlive, processStart } from './process-table.js'
@@ -46,6 +46,19 @@ export function createHost(options: HostOptions): Host {
       return isAlive(number, start)
     },
     findProgram,
+    nodeVersion: process.versions.node,
+    async ask(argv, { timeoutMs, cwd }): Promise<Answer> {
+      const { tryRun } = await import('./run.js')
+      try {
+        const env = askingEnv(options.env)
+        const result = await tryRun(argv, { timeoutMs, env, ...(cwd === undefined ? {} : { cwd }) })
+        return { kind: 'said', ...result }
+      } catch (error) {
+        if (error instanceof TimeoutError) return { kind: 'silent' }
+        if (error instanceof ExternalError && error.code === 'missing-binary') return { kind: 'absent' }
+        throw error
+      }
+    },
     async startInBackground(args, logName) {
       const { spawn } = await import('node:child_process')
       const log = join(options.runDir, 'logs', `${logName}.log`)
@@ -175,6 +188,16 @@ function fingerprint(path: string): FileFingerprint | undefined {
     return { sizeBytes, sha256: hash.digest('hex') }
   } finally {
     closeSync(fd)
+  }
+}
+
+/** Nobody is there to type a password. */
+function askingEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return {
+    ...Object.fromEntries(set),
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_SSH_COMMAND: env.GIT_SSH_COMMAND ?? 'ssh -o BatchMode=yes',
   }
 }
 
