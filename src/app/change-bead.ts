@@ -21,6 +21,7 @@ export interface BeadChange {
   /** As typed; null: none. */
   parent?: string | null
   rig?: string
+  strict?: boolean
   addLabels?: readonly string[]
   removeLabels?: readonly string[]
   /** Only between open, deferred and failed: the others are moved by sling, done and the merge queue. */
@@ -43,6 +44,7 @@ export function updateBead(town: Town, typed: string, change: BeadChange): Bead 
       defer_until: change.deferUntil,
       due_at: change.dueAt,
       rig: change.rig,
+      strict: change.strict,
     })
     if (Object.keys(fields).length > 0) ops.push({ o: 'set', id: bead.id, f: fields })
     if (change.addLabels?.length) ops.push({ o: 'add', id: bead.id, f: 'labels', x: [...change.addLabels] })

@@ -4,6 +4,7 @@ import type { Op } from '../domain/record.js'
 import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
 import { findSession, getAgent } from './find-entity.js'
+import { isHere } from './here.js'
 import type { Town } from './town.js'
 
 /**
@@ -44,7 +45,7 @@ function recordedSessions(town: Town, view: View): RecordedSession[] {
     .map(agentFrom)
     .flatMap((agent) => {
       const session = findSession(view, agent)
-      if (session === undefined) return []
+      if (session === undefined || !isHere(town, agent.home)) return []
       return [
         {
           agent: agent.id,

@@ -9,6 +9,7 @@ import type { Runtime } from '../domain/runtime.js'
 import type { View } from '../ports/ledger.js'
 import { statusMove } from './change-bead.js'
 import { findBead, getBead } from './find-entity.js'
+import { homeHere, isHere } from './here.js'
 import { openBlockers } from './list-beads.js'
 import { releaseOps } from './release-agent.js'
 import type { Town } from './town.js'
@@ -23,6 +24,8 @@ export interface Crew {
 
 /** What the person may choose about the claim. */
 export interface ClaimWishes {
+  /** The bead must still be at this generation: a lease was taken for the next one. */
+  generation?: number
   name?: string
   model?: string
   /** Key of the pool it works for. */
@@ -54,6 +57,7 @@ export function claimBead(
       }
     }
     checkSlingable(view, bead)
+    checkGeneration(bead, request.generation)
     checkLimits(town, view, crew.rig)
     const id = chooseAgent(view, crew.rig, request.name, new Set())
     return { agent: id, resumed: false, ops: claimOps(town, view, crew, bead, id, request) }
@@ -77,21 +81,17 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
     base: crew.base,
     session: null,
     handoff: null,
+    home: homeHere(town) ?? null,
     pool: request.pool ?? null,
     revivals: null,
     model: request.model ?? crew.role.model ?? null,
     slinger: town.host.processToken,
   }
   return [
-    existing
-      ? { o: 'move', id, gen: existing.generation + 1, f: fields }
-      : {
-          o: 'new',
-          id,
-          k: 'agent',
-          f: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
-        },
-    statusMove(bead, 'hooked', { assignee: id, rig: crew.rig.name }),
+    // By a move even when it is new: of two machines that claim one bead for one name, the same wins both.
+    ...(existing ? [] : [{ o: 'new', id, k: 'agent', f: { rig: crew.rig.name } } satisfies Op]),
+    { o: 'move', id, gen: (existing?.generation ?? 1) + 1, f: fields },
+    statusMove(bead, 'hooked', { assignee: id, rig: crew.rig.name, home: homeHere(town) ?? null }),
     ...leavePools(view, bead),
     { o: 'ev', type: 'bead.slung', data: { bead: bead.id, agent: id, rig: crew.rig.name } },
   ]
@@ -110,8 +110,18 @@ function findInterrupted(town: Town, view: View, bead: Bead): Agent | undefined 
   const entity = view.get(bead.assignee)
   if (entity?.kind !== 'agent') return undefined
   const agent = agentFrom(entity)
-  if (agent.hook !== bead.id || agent.slinger === undefined) return undefined
+  // The process of another machine cannot be asked from here.
+  if (agent.hook !== bead.id || agent.slinger === undefined || !isHere(town, agent.home)) return undefined
   return town.host.isProcessAlive(agent.slinger) === false ? agent : undefined
+}
+
+function checkGeneration(bead: Bead, expected: number | undefined): void {
+  if (expected === undefined || bead.generation === expected) return
+  throw new ConflictError(`${bead.shownId} moved on while its lease was taken`, {
+    code: 'bead-moved',
+    hint: 'sling it again',
+    details: { bead: bead.id, generation: bead.generation },
+  })
 }
 
 export function checkSlingable(view: View, bead: Bead): void {

@@ -4,12 +4,14 @@ import { firstPrompt, resumePrompt } from '../domain/first-prompt.js'
 import { checkProgram, pick } from './choose-runtime.js'
 import { endSession } from './clear-away.js'
 import { findBead, findSession, getAgent, getRig } from './find-entity.js'
+import { checkHere } from './here.js'
 import { startSession } from './start-session.js'
 import type { Town } from './town.js'
 
 /** Ends an agent's session. Its bead, worktree and commits stay: `resume` goes on. Stopping what is stopped is fine. */
 export async function stopAgent(town: Town, typed: string): Promise<{ agent: string; wasRunning: boolean }> {
   const agent = getAgent(town.ledger.read(), typed)
+  checkHere(town, agent)
   const orchestrator = await town.orchestrator()
   const live = await orchestrator.status(agent.id)
   if (live.kind === 'unknown') {
@@ -25,6 +27,7 @@ export async function stopAgent(town: Town, typed: string): Promise<{ agent: str
 /** Interrupts the running turn; the session lives on. */
 export async function abortAgent(town: Town, typed: string): Promise<{ agent: string }> {
   const agent = getAgent(town.ledger.read(), typed)
+  checkHere(town, agent)
   await (await town.orchestrator()).abort(agent.id)
   return { agent: agent.id }
 }
@@ -43,6 +46,7 @@ export interface Resumed {
 export async function restartAgent(town: Town, typed: string, mode: 'resume' | 'new'): Promise<Resumed> {
   const view = town.ledger.read()
   const agent = getAgent(view, typed)
+  checkHere(town, agent)
   const bead = findBead(view, agent.hook)
   const { worktree, runtime, role, rig } = requireWork(town, agent)
   checkProgram(town, runtime)

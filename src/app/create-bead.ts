@@ -19,6 +19,8 @@ export interface NewBead {
   type?: string
   labels?: readonly string[]
   rig?: string
+  /** Claimed only with a lease on the town's remote. */
+  strict?: boolean
   /** Beads that must be closed first, as typed. */
   blockedBy?: readonly string[]
   /** As typed. */
@@ -74,6 +76,7 @@ export function newBeadOps(view: View, request: NewBead, id: string, shownLength
         defer_until: request.deferUntil,
         due_at: request.dueAt,
         rig: request.rig,
+        strict: request.strict === true ? true : undefined,
       }),
     },
   ]

@@ -1,6 +1,7 @@
 import type { Agent } from '../domain/agent.js'
 import { beadFrom } from '../domain/bead.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
+import { given } from '../domain/fields.js'
 import { type Merge, mergeFrom } from '../domain/merge.js'
 import type { Op } from '../domain/record.js'
 import type { Rig } from '../domain/rig.js'
@@ -8,6 +9,7 @@ import type { View } from '../ports/ledger.js'
 import type { Repositories } from '../ports/repositories.js'
 import { statusMove } from './change-bead.js'
 import { findBead, getRig } from './find-entity.js'
+import { homeHere } from './here.js'
 import { newKey } from './new-key.js'
 import type { Town } from './town.js'
 import { INSTRUCTION_FILES, OUR_MARK } from './write-context.js'
@@ -87,6 +89,7 @@ export async function finishWork(town: Town, agent: Agent): Promise<Finished> {
           target: rig.branch,
           status: 'queued',
           attempts: 0,
+          ...given({ home: homeHere(town) }),
         },
       },
       // Amended since: only the newest head is to land.

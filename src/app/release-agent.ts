@@ -14,7 +14,7 @@ export function releaseOps(agent: Agent, bead: Bead | undefined, status: BeadSta
     },
   ]
   if (bead && bead.assignee === agent.id && (bead.status === 'hooked' || bead.status === 'in_review')) {
-    ops.push(statusMove(bead, status, { assignee: null }))
+    ops.push(statusMove(bead, status, { assignee: null, home: null }))
   }
   return ops
 }

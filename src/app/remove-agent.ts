@@ -3,6 +3,7 @@ import { ConflictError } from '../domain/errors.js'
 import type { Op } from '../domain/record.js'
 import { clearAway } from './clear-away.js'
 import { getAgent } from './find-entity.js'
+import { checkHere } from './here.js'
 import type { Town } from './town.js'
 
 /**
@@ -19,6 +20,7 @@ export async function removeAgent(town: Town, typed: string): Promise<{ agent: s
       details: { agent: agent.id, bead: agent.hook },
     })
   }
+  checkHere(town, agent)
   const cleared = await clearAway(town, agent, 'agent removed', 'stopped')
   town.ledger.transact(town.actor, (view) => {
     const entity = view.get(agent.id)

@@ -3,6 +3,7 @@ import { GtError } from '../domain/errors.js'
 import { type Merge, mergeFrom, nextMerge } from '../domain/merge.js'
 import type { View } from '../ports/ledger.js'
 import { clearAway } from './clear-away.js'
+import { isHere } from './here.js'
 import { recordMerged, recordReturned, recordWaiting } from './record-merge.js'
 import type { Town } from './town.js'
 import { endGates, tryMerge } from './try-merge.js'
@@ -44,7 +45,10 @@ export async function runMergeQueue(town: Town, log: (line: string) => void): Pr
 /** The oldest entry that can be worked on is ours from now on. */
 function takeNext(town: Town, tried: ReadonlySet<string>): Merge | undefined {
   const decision = town.ledger.transact('merge-queue', (view) => {
-    const merges = view.list({ kind: 'merge', status: ['queued', 'waiting', 'running'] }).map(mergeFrom)
+    const merges = view
+      .list({ kind: 'merge', status: ['queued', 'waiting', 'running'] })
+      .map(mergeFrom)
+      .filter((merge) => isHere(town, merge.home))
     const merge = nextMerge(merges, (runner) => town.host.isProcessAlive(runner) !== false, tried)
     if (!merge) return { merge: undefined }
     return {
@@ -105,7 +109,7 @@ async function clearMerged(town: Town, merge: Merge, log: (line: string) => void
   const entity = town.ledger.read().get(merge.agent)
   if (entity?.kind !== 'agent') return
   const agent = agentFrom(entity)
-  if (agent.hook !== undefined || agent.worktree === undefined) return
+  if (agent.hook !== undefined || agent.worktree === undefined || !isHere(town, agent.home)) return
   if (town.config.roles[agent.role]?.ends === 'never') return
   try {
     await clearAway(town, agent, `merged ${merge.bead}`, 'done')
@@ -154,6 +158,7 @@ export async function kickMergeQueue(town: Town): Promise<boolean> {
     .read()
     .list({ kind: 'merge', status: ['queued', 'running'] })
     .map(mergeFrom)
+    .filter((merge) => isHere(town, merge.home))
   const isAlive = (runner: string) => town.host.isProcessAlive(runner) !== false
   if (merges.some((m) => m.status === 'running' && m.runner !== undefined && isAlive(m.runner))) return false
   if (!nextMerge(merges, isAlive, new Set())) return false

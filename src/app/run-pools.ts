@@ -8,6 +8,7 @@ import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
 import { restartAgent } from './control-agent.js'
 import { findBead, findSession, getRig } from './find-entity.js'
+import { isHere } from './here.js'
 import { openBlockers } from './list-beads.js'
 import { mailOps } from './send-mail.js'
 import { slingWork } from './sling-work.js'
@@ -72,7 +73,9 @@ async function planPools(town: Town): Promise<PlannedStep[]> {
           agent: agent.id,
           bead: agent.hook,
           isHandedIn: findBead(view, agent.hook)?.status !== 'hooked',
-          liveness: sessions.get(agent.id)?.liveness.kind ?? 'stopped',
+          liveness: isHere(town, agent.home)
+            ? (sessions.get(agent.id)?.liveness.kind ?? 'stopped')
+            : 'unknown',
           isStoppedByPerson: session?.reported === 'stopped',
           isBeingSlung: agent.slinger !== undefined,
           revivals: agent.revivals,

@@ -133,7 +133,11 @@ async function prepare(town: Town, request: Omit<SlingRequest, 'beads'>): Promis
 }
 
 async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingRequest): Promise<Slung> {
-  const { agent, bead, resumed } = claimBead(town, crew, beadKey, request)
+  const generation = await leaseFor(town, beadKey)
+  const { agent, bead, resumed } = claimBead(town, crew, beadKey, {
+    ...request,
+    ...(generation === undefined ? {} : { generation }),
+  })
   const undo: UndoStep[] = []
   const repositories = await town.repositories()
   const worktree = agent.worktree ?? ''
@@ -183,6 +187,13 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
     }
     throw await rollBack(error, undo)
   }
+}
+
+/** Only beads that are marked need the network, and the code for it. */
+async function leaseFor(town: Town, beadKey: string): Promise<number | undefined> {
+  if (!getBead(town.ledger.read(), beadKey).strict) return undefined
+  const { holdLease } = await import('./hold-lease.js')
+  return holdLease(town, beadKey)
 }
 
 function hasMovedOn(town: Town, agent: Agent): boolean {

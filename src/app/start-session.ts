@@ -8,6 +8,7 @@ import type { Rig } from '../domain/rig.js'
 import { canFork, canResume, type LaunchValues, type Runtime } from '../domain/runtime.js'
 import { sessionEnv } from '../domain/session-env.js'
 import type { ObservedSession, Orchestrator } from '../ports/orchestrator.js'
+import { homeHere } from './here.js'
 import { newKey } from './new-key.js'
 import { mailOps } from './send-mail.js'
 import type { Town } from './town.js'
@@ -58,6 +59,7 @@ export async function startSession(
       backend: orchestrator.backend,
       runtime: runtime.name,
       worktree: start.cwd,
+      home: homeHere(town),
       state: 'starting',
       state_at: at,
       conversation: start.mode === 'resume' ? start.conversation : undefined,

@@ -12,6 +12,7 @@ import type { View } from '../ports/ledger.js'
 import type { ObservedSession } from '../ports/orchestrator.js'
 import type { SyncState } from '../ports/upkeep.js'
 import { findBead, findSession } from './find-entity.js'
+import { isHere, machineName } from './here.js'
 import { readyBeads } from './list-beads.js'
 import { listPools, type PoolView } from './pools.js'
 import { countUnread } from './send-mail.js'
@@ -225,6 +226,10 @@ function derive(
 }
 
 function toObserved(town: Town, agent: Agent, observed: ObservedSession | 'silent' | undefined): Observed {
+  if (agent.home !== undefined && !isHere(town, agent.home)) {
+    const machine = machineName(town.ledger.read(), agent.home)
+    return { kind: 'unknown', why: `it lives on another machine: ${machine}` }
+  }
   if (observed === 'silent') return { kind: 'unknown', why: 'its backend did not answer' }
   if (observed === undefined) return { kind: 'absent' }
   const live = observed.liveness

@@ -5,6 +5,7 @@ import { type Merge, mergeFrom } from '../domain/merge.js'
 import type { View } from '../ports/ledger.js'
 import { clearAway } from './clear-away.js'
 import { findBead, getBead } from './find-entity.js'
+import { checkHere } from './here.js'
 import { releaseOps } from './release-agent.js'
 import type { Town } from './town.js'
 import { settleLanding } from './try-merge.js'
@@ -32,6 +33,7 @@ export async function unslingWork(town: Town, typed: string): Promise<Unslung> {
     })
   }
   const agent = agentFrom(entity)
+  checkHere(town, agent)
   for (const merge of openMerges(town, view, bead)) {
     if ((await settleLanding(town, merge))?.kind !== 'merged') continue
     throw new ConflictError(`${bead.shownId} is on ${merge.target} already`, {

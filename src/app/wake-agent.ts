@@ -2,6 +2,7 @@ import { agentFrom } from '../domain/agent.js'
 import { OperationError } from '../domain/errors.js'
 import { resumePrompt } from '../domain/first-prompt.js'
 import { findBead, findSession, getRig } from './find-entity.js'
+import { isHere } from './here.js'
 import { startSession } from './start-session.js'
 import type { Town } from './town.js'
 
@@ -21,6 +22,8 @@ export async function wakeAgent(
   const entity = view.get(agentKey)
   if (entity?.kind !== 'agent') return
   const agent = agentFrom(entity)
+  // Its own machine wakes it, when the mail has come there.
+  if (!isHere(town, agent.home)) return
   const runtime = town.config.runtimes[agent.runtime]
   const session = findSession(view, agent)
   town.host.ringBell(agent.id)

@@ -26,6 +26,8 @@ export interface Agent {
   slinger?: string
   /** Note of the last session to the next. */
   handoff?: string
+  /** Clone id of the machine that its session and worktree are on. */
+  home?: string
   /** Key of the pool that it works for. */
   pool?: string
   /** How often its pool started it again on its present bead. */
@@ -55,6 +57,7 @@ export function agentFrom(entity: Entity): Agent {
     ...optional('session'),
     ...optional('slinger'),
     ...optional('handoff'),
+    ...optional('home'),
     ...optional('pool'),
     revivals: number(entity, 'revivals') ?? 0,
     createdAt: entity.createdAt,

@@ -24,6 +24,8 @@ export interface Bead {
   priority: number
   type: string
   assignee?: AgentId
+  /** Clone id of the machine that claimed it: two machines may have agents of one name. */
+  home?: string
   rig?: string
   labels: readonly string[]
   /** All that ties it to others, as `type:key`; see domain/dependency.ts. */
@@ -68,6 +70,8 @@ export function beadFrom(entity: Entity): Bead {
   // Assigned one by one: spreading optional parts doubles the cost of a long list.
   const assignee = text(entity, 'assignee')
   if (assignee !== undefined) bead.assignee = assignee as AgentId
+  const home = text(entity, 'home')
+  if (home !== undefined) bead.home = home
   const rig = text(entity, 'rig')
   if (rig !== undefined) bead.rig = rig
   const closeReason = text(entity, 'close_reason')

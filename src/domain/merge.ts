@@ -25,6 +25,8 @@ export interface Merge {
   head: string
   target: string
   status: MergeStatus
+  /** Clone id of the machine that it is merged on: its commits are there. */
+  home?: string
   /** `pid:startTime` of the process that works on it. */
   runner?: string
   /** The rebased commit that is being landed; known before the target moves. */
@@ -54,6 +56,7 @@ export function mergeFrom(entity: Entity): Merge {
     head: text(entity, 'head') ?? '',
     target: text(entity, 'target') ?? '',
     status: oneOf(entity, 'status', MERGE_STATUSES) ?? 'queued',
+    ...optional('home'),
     ...optional('runner'),
     ...optional('candidate'),
     ...optional('reason'),

@@ -69,6 +69,10 @@ export interface Session {
   /** Whether the program's own hooks have been heard at all. */
   heardAt?: string
   worktree: string
+  /** Clone id of the machine it runs on. */
+  home?: string
+  /** ISO 8601; absent while it has not ended, as far as is recorded. */
+  endedAt?: string
   /** Names of the runtime's own variables (keys of model providers) that it was started with. */
   passed: readonly string[]
   /** Tokens and money of the session so far, as reported. */
@@ -82,6 +86,8 @@ export function sessionFrom(entity: Entity): Session {
   const reason = text(entity, 'reason')
   const heardAt = text(entity, 'heard_at')
   const limitedUntil = text(entity, 'limited_until')
+  const home = text(entity, 'home')
+  const endedAt = text(entity, 'ended_at')
   return {
     id: entity.id,
     agent: (text(entity, 'agent') ?? '') as AgentId,
@@ -93,6 +99,8 @@ export function sessionFrom(entity: Entity): Session {
     ...(reason === undefined ? {} : { reason }),
     ...(limitedUntil === undefined ? {} : { limitedUntil }),
     ...(heardAt === undefined ? {} : { heardAt }),
+    ...(home === undefined ? {} : { home }),
+    ...(endedAt === undefined ? {} : { endedAt }),
     worktree: text(entity, 'worktree') ?? '',
     passed: (text(entity, 'passed') ?? '').split(' ').filter((name) => name !== ''),
     costUsd: number(entity, 'cost_usd') ?? 0,

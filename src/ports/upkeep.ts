@@ -30,6 +30,16 @@ export interface Upkeep {
    *   ConflictError codes `sync-busy`, `sync-contention`; ConfigError code `store-format`; UsageError for a bad address
    */
   sync(request: SyncRequest): Promise<SyncReceipt>
+
+  /**
+   * Takes the right to move entity `key` to `generation`, before anybody else on any machine does: a ref on the remote that
+   * must not exist yet. Asking again for what this machine has is fine. Given back by a later sync, once the move is recorded
+   * and sent, or when the holder is gone without one.
+   *
+   * @throws as sync, when the remote could not be asked
+   */
+  lease(request: LeaseRequest): Promise<LeaseAnswer>
+
   /** How the exchange stands; undefined when there was none yet. Reads one small file. */
   syncState(): SyncState | undefined
 
@@ -165,6 +175,22 @@ export interface Transferred {
   records: number
   bytes: number
 }
+
+export interface LeaseRequest {
+  remote: Remote
+  key: string
+  generation: number
+  /** Who asks, for whoever comes second. */
+  by: string
+  /** `pid:startTime` of the process that will move it. */
+  holder: string
+  timeoutMs: number
+  signal?: AbortSignal
+}
+
+export type LeaseAnswer =
+  | { kind: 'leased' }
+  | { kind: 'taken'; by: string; clone: string; host: string; at: string }
 
 export interface SyncState {
   remote: string

@@ -29,6 +29,10 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       const { syncStore } = await import('./sync/sync-store.js')
       return syncStore(context.paths, context.settings, request)
     },
+    async lease(request) {
+      const { takeLease } = await import('./sync/lease.js')
+      return takeLease(context, request)
+    },
     syncState: () => syncState(context.paths, context.settings),
     async packHistory({ squash = false } = {}) {
       const [{ careForHistory }, { ownClone }] = await Promise.all([

@@ -1,4 +1,5 @@
 import type { SyncReceipt } from '../../app/sync-town.js'
+import type { Town } from '../../app/town.js'
 import { defineCommand, textOption } from '../command.js'
 import { parseDuration } from '../parse-values.js'
 import { plain } from '../table.js'
@@ -39,9 +40,19 @@ export default defineCommand({
       signal: context.io.signal,
       ...(remote === undefined ? {} : { remote: remoteAddress(remote, context.io.cwd) }),
     })
-    return { data: receipt, text: receiptText(receipt), exitCode: receipt.refused.length > 0 ? 1 : 0 }
+    const claims = receipt.dryRun ? { settled: [], waiting: [] } : await settle(town)
+    return {
+      data: { ...receipt, claims },
+      text: [...receiptText(receipt), ...claims.settled, ...claims.waiting.map((line) => `! ${line}`)],
+      exitCode: receipt.refused.length > 0 ? 1 : 0,
+    }
   },
 })
+
+async function settle(town: Town) {
+  const { settleLostClaims } = await import('../../app/settle-lost-claims.js')
+  return settleLostClaims(town)
+}
 
 export function receiptText(receipt: SyncReceipt): string[] {
   const { sent, received, refused, renamed, retired, dryRun, remote } = receipt

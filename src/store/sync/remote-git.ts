@@ -96,7 +96,11 @@ export async function pushRef(call: RemoteCall, push: RefPush): Promise<PushOutc
   if (result.exitCode === 0) return 'pushed'
   const refusal = /^!\t[^\t]*\t(.*)$/m.exec(result.stdout.toString('utf8'))?.[1]
   if (refusal === undefined) throw remoteFailure('push', call.remote.url, result)
-  if (/stale info|cannot lock ref|incorrect old value|already exists|remote ref does not exist/.test(refusal))
+  if (
+    /stale info|cannot lock ref|incorrect old value|already exists|failed to update ref|remote ref does not exist/.test(
+      refusal,
+    )
+  )
     return 'stale'
   throw refused(call.remote.url, push.ref, refusal, result.stderr)
 }

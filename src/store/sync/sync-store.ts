@@ -10,6 +10,7 @@ import { errorCode } from '../segment-bytes.js'
 import { newerFormat, noStore } from '../store-errors.js'
 import type { StoreSettings } from '../store-options.js'
 import { removeLeftovers } from './apply-chain.js'
+import { endedLeases, giveBackLeases } from './lease.js'
 import { receiveChains } from './receive-chains.js'
 import { withoutSecrets } from './remote-failure.js'
 import { checkRemoteUrl, fetchChains } from './remote-git.js'
@@ -58,8 +59,10 @@ async function exchange(
       await initRepository(paths.git, branchOf(run.identity.clone), settings.env)
     removeLeftovers(run)
     forgetIntent(run)
+    const leases = run.dryRun ? [] : endedLeases(run)
     if (run.dryRun) await lookOnly(run)
     else await sendOwn(run)
+    await giveBackLeases(run, leases)
     await receiveChains(run)
     if (run.hasMoreToSend) await sendOwn(run)
     if (!run.dryRun) noteSuccess(run)

@@ -23,6 +23,10 @@ export default defineCommand({
     { flags: '--discovered-from <bead>', about: 'the work it was found at; may be repeated', many: true },
     { flags: '--defer <time>', about: 'not ready until then: 3d, 2026-12-24' },
     { flags: '--due <time>', about: 'to be done by then' },
+    {
+      flags: '--strict',
+      about: 'with several machines: to be claimed only when the remote gave this machine the right to',
+    },
     { flags: '--blocked-by <bead>', about: 'must be closed first; may be repeated', many: true },
   ],
   examples: [
@@ -55,6 +59,7 @@ export default defineCommand({
       ...(parent === undefined ? {} : { parent }),
       ...(deferUntil === undefined ? {} : { deferUntil }),
       ...(dueAt === undefined ? {} : { dueAt }),
+      ...(options.strict === true ? { strict: true } : {}),
       ...(id === undefined ? {} : { id }),
       ...(description === undefined ? {} : { description }),
       ...(priority === undefined ? {} : { priority }),

@@ -22,6 +22,7 @@ export default defineCommand({
     { flags: '--defer <time>', about: 'not ready until then: 3d, 2026-12-24; none: ready' },
     { flags: '--due <time>', about: 'to be done by then; none: whenever' },
     { flags: '--rig <rig>', about: 'the rig it belongs to' },
+    { flags: '--strict <yes|no>', about: 'claimed only with a lease on the remote (see gt bead create)' },
     { flags: '-l, --label <label>', about: 'add a label; may be repeated', many: true },
     { flags: '--unlabel <label>', about: 'take a label away; may be repeated', many: true },
     {
@@ -51,6 +52,7 @@ export default defineCommand({
       deferUntil: timeOrNone(options, 'defer', now),
       dueAt: timeOrNone(options, 'due', now),
       rig: textOption(options, 'rig'),
+      strict: yesOrNo(textOption(options, 'strict')),
       status,
     }
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
@@ -70,4 +72,10 @@ export default defineCommand({
 function timeOrNone(options: OptionValues, name: string, nowMs: number): string | null | undefined {
   const text = orNone(textOption(options, name))
   return typeof text === 'string' ? parseAhead(text, `--${name}`, nowMs) : text
+}
+
+function yesOrNo(text: string | undefined): boolean | undefined {
+  if (text === undefined || text === 'yes' || text === 'no')
+    return text === undefined ? undefined : text === 'yes'
+  throw new UsageError(`--strict "${printable(text)}" is neither yes nor no`, { code: 'bad-strict' })
 }
