@@ -21,6 +21,11 @@ export function cloneKey(clone: string): string {
   return `clone:${clone}`
 }
 
+/** Given up for good: nobody there will ever let go of what it holds. */
+export function isRetired(view: View, clone: string): boolean {
+  return view.get(cloneKey(clone))?.fields.retired !== undefined
+}
+
 /** `k7f3q (laptop)` */
 export function machineName(view: View, clone: string): string {
   const entity = view.get(cloneKey(clone))
@@ -34,6 +39,7 @@ export function machineName(view: View, clone: string): string {
  */
 export function checkHere(town: Town, agent: Agent): void {
   if (agent.home === undefined || isHere(town, agent.home)) return
+  if (isRetired(town.ledger.read(), agent.home)) return
   const machine = machineName(town.ledger.read(), agent.home)
   throw new ConflictError(`${agent.id} lives on another machine: ${machine}`, {
     code: 'agent-elsewhere',

@@ -3,7 +3,7 @@ import { ConflictError } from '../domain/errors.js'
 import type { Op } from '../domain/record.js'
 import { clearAway } from './clear-away.js'
 import { getAgent } from './find-entity.js'
-import { checkHere } from './here.js'
+import { checkHere, isHere } from './here.js'
 import type { Town } from './town.js'
 
 /**
@@ -21,7 +21,7 @@ export async function removeAgent(town: Town, typed: string): Promise<{ agent: s
     })
   }
   checkHere(town, agent)
-  const cleared = await clearAway(town, agent, 'agent removed', 'stopped')
+  const cleared = isHere(town, agent.home) ? await clearAway(town, agent, 'agent removed', 'stopped') : {}
   town.ledger.transact(town.actor, (view) => {
     const entity = view.get(agent.id)
     const current = entity === undefined ? undefined : agentFrom(entity)

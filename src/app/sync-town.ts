@@ -1,6 +1,8 @@
 import { ConfigError, UsageError } from '../domain/errors.js'
+import type { Op } from '../domain/record.js'
 import { withKey } from '../domain/town-toml.js'
 import type { Remote, SyncReceipt } from '../ports/upkeep.js'
+import { cloneKey, homeHere } from './here.js'
 import { publishRigs } from './share-rigs.js'
 import type { Town } from './town.js'
 
@@ -23,7 +25,10 @@ export interface TownSync {
 export async function syncTown(town: Town, request: TownSync): Promise<SyncReceipt> {
   const remote = remoteOf(town, request.remote)
   const { dryRun = false, timeoutMs, waitMs, signal } = request
-  if (!dryRun) publishRigs(town)
+  if (!dryRun) {
+    publishRigs(town)
+    introduce(town)
+  }
   const upkeep = await town.upkeep()
   const receipt = await upkeep.sync({
     remote,
@@ -39,6 +44,19 @@ export async function syncTown(town: Town, request: TownSync): Promise<SyncRecei
   // What came in is a long tail for the next command; it is folded in now, when nobody waits.
   if (receipt.received.length > 0) town.ledger.compactCache()
   return receipt
+}
+
+/** Tells the others what this machine is called; and that it lives, when one of them had given it up. */
+function introduce(town: Town): void {
+  const clone = homeHere(town)
+  if (clone === undefined) return
+  const [id, host] = [cloneKey(clone), town.host.machineName]
+  town.ledger.transact('gt', (view) => {
+    const known = view.get(id)
+    if (known === undefined) return { ops: [{ o: 'new', id, k: 'clone', f: { host } }] satisfies Op[] }
+    if (known.fields.host === host && known.fields.retired === undefined) return {}
+    return { ops: [{ o: 'set', id, f: { host, retired: null } }] satisfies Op[] }
+  })
 }
 
 function remoteOf(town: Town, given: string | undefined): Remote {

@@ -5,7 +5,7 @@ import { type Merge, mergeFrom } from '../domain/merge.js'
 import type { View } from '../ports/ledger.js'
 import { clearAway } from './clear-away.js'
 import { findBead, getBead } from './find-entity.js'
-import { checkHere } from './here.js'
+import { checkHere, isHere } from './here.js'
 import { releaseOps } from './release-agent.js'
 import type { Town } from './town.js'
 import { settleLanding } from './try-merge.js'
@@ -43,7 +43,10 @@ export async function unslingWork(town: Town, typed: string): Promise<Unslung> {
   }
   withdrawMerges(town, bead)
   town.step('unsling.withdrawn')
-  const cleared = await clearAway(town, agent, `unsling ${bead.shownId}`, 'stopped')
+  // The tree of a retired machine is not here: a path of the same name would be somebody else's.
+  const cleared: { salvage?: string } = isHere(town, agent.home)
+    ? await clearAway(town, agent, `unsling ${bead.shownId}`, 'stopped')
+    : {}
   town.step('unsling.cleared')
   const done = town.ledger.transact(town.actor, (now) => {
     const current = now.get(agent.id)

@@ -2,6 +2,8 @@
 export interface Host {
   /** This process, so that others can tell later whether it still lives: `pid:startTime`. */
   readonly processToken: string
+  /** What this machine is called, for people. */
+  readonly machineName: string
   /** @returns `unknown` when it could not be found out: then nobody acts on it */
   isProcessAlive(token: string): boolean | 'unknown'
   /** Absolute path of a program on `path` (a PATH value); undefined when absent. A name with a slash is checked as it is. */

@@ -103,6 +103,11 @@ export interface View {
   tombstones(kind: EntityKind): Entity[]
   /** When each part of an entity got its present state; also of a deleted one. */
   times(id: string): EntityTimes | undefined
+  /**
+   * Beads made by one of `clones` that are shown longer than when they were made, because another machine had given the same
+   * short form before. `announced` is what their creator was told.
+   */
+  grownIds(clones: readonly string[]): { id: string; announced: string; shown: string }[]
   /** How far a key of `prefix` made from random characters must be shown so that it is unambiguous now (>= 5). */
   shownLength(key: string): number
 }

@@ -40,6 +40,22 @@ export interface Upkeep {
    */
   lease(request: LeaseRequest): Promise<LeaseAnswer>
 
+  /** Whose chains are here. Reads all of the log. */
+  clones(): Promise<CloneInfo[]>
+
+  /**
+   * Takes all that counts in the chain of another clone over into our own, every stamp kept. Doing it twice changes nothing.
+   * @throws NotFoundError code `clone-not-found`; ConflictError code `own-clone`
+   */
+  adopt(clone: string): Promise<AdoptedChain>
+
+  /**
+   * Deletes the chain of a clone that was adopted: its branch on the remote, unless it moved since, then our copy. The last
+   * commit stays under refs/archive/retired/<clone> of the store's repository.
+   * @throws as sync
+   */
+  dropChain(request: DropRequest): Promise<'dropped' | 'alive'>
+
   /** How the exchange stands; undefined when there was none yet. Reads one small file. */
   syncState(): SyncState | undefined
 
@@ -174,6 +190,29 @@ export interface SyncReceipt {
 export interface Transferred {
   records: number
   bytes: number
+}
+
+export interface CloneInfo {
+  clone: string
+  /** `former`: an id that this machine wrote under before. */
+  kind: 'own' | 'former' | 'other'
+  files: number
+  bytes: number
+  /** ISO 8601. */
+  lastRecordAt?: string
+}
+
+export interface AdoptedChain {
+  records: number
+  /** Bytes of each file of it that was taken over. */
+  files: Record<string, number>
+}
+
+export interface DropRequest {
+  clone: string
+  remote?: Remote
+  timeoutMs: number
+  signal?: AbortSignal
 }
 
 export interface LeaseRequest {

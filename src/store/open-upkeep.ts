@@ -33,6 +33,15 @@ export function openUpkeep(dir: string, options: StoreOptions = {}): Upkeep {
       const { takeLease } = await import('./sync/lease.js')
       return takeLease(context, request)
     },
+    async clones() {
+      return (await import('./sync/retire.js')).listClones(context)
+    },
+    async adopt(clone) {
+      return (await import('./sync/retire.js')).adoptChain(context, clone)
+    },
+    async dropChain(request) {
+      return (await import('./sync/retire.js')).dropChain(context, request)
+    },
     syncState: () => syncState(context.paths, context.settings),
     async packHistory({ squash = false } = {}) {
       const [{ careForHistory }, { ownClone }] = await Promise.all([

@@ -1,7 +1,8 @@
 import type { EntityKind } from '../domain/record.js'
 import { isVisible } from './entity-state.js'
 import { type EntityTable, type Found, foundIn } from './entity-table.js'
-import { freeLength, groupOf, MIN_SHOWN } from './shown-ids.js'
+import { freeLength, groupOf, MIN_SHOWN, shownForm } from './shown-ids.js'
+import { STAMP_CLONE_AT } from './stamp.js'
 
 /** Visible entities of `kind` that `typed` can mean: the exact id, else the exact shown id, else all with that prefix. */
 export function matchingStates(table: EntityTable, kind: EntityKind, typed: string): Found[] {
@@ -45,4 +46,35 @@ export function shownLengthOf(table: EntityTable, key: string): number {
     taken.add(id)
   }
   return freeLength(key, MIN_SHOWN, taken)
+}
+
+/** See View.grownIds. Only what is shown longer than usual, or has new neighbours, is looked at. */
+export function grownIdsOf(
+  table: EntityTable,
+  clones: readonly string[],
+): { id: string; announced: string; shown: string }[] {
+  const grown: { id: string; announced: string; shown: string }[] = []
+  for (const id of mayHaveGrown(table)) {
+    const found = table.peek(id)
+    if (found === undefined || !isOf(found, 'bead') || found.state.a === undefined) continue
+    const maker = found.state.born?.[0].slice(STAMP_CLONE_AT, STAMP_CLONE_AT + 5) ?? ''
+    const announced = shownForm(id, found.state.a)
+    const shown = table.shownId(found)
+    if (shown !== announced && clones.includes(maker)) grown.push({ id, announced, shown })
+  }
+  return grown
+}
+
+function mayHaveGrown(table: EntityTable): Set<string> {
+  const ids = new Set<string>()
+  // What has been closed for months needs no letter: the lower layer is left alone.
+  const lengths = table.hot?.snapshot.column8('shown') ?? new Uint8Array()
+  for (let row = 0; row < lengths.length; row++) {
+    const id = (lengths[row] ?? 0) > MIN_SHOWN ? table.hot?.snapshot.id(row) : undefined
+    if (id !== undefined) ids.add(id)
+  }
+  for (const { id, a } of table.overlay.values()) {
+    if (a !== undefined) for (const neighbour of table.shownInGroup(groupOf(id)).keys()) ids.add(neighbour)
+  }
+  return ids
 }

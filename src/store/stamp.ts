@@ -9,6 +9,8 @@ export type Stamp = string
 const STAMP = new RegExp(
   `^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z-[0-9a-f]{4}-${CLONE_PATTERN}-[0-9a-hjkmnp-tv-z]{6}$`,
 )
+/** Where the clone id stands in a stamp. */
+export const STAMP_CLONE_AT = 30
 const TIME_LENGTH = 24
 /** Time and counter, the part that a later stamp must exceed. */
 const ORDER_LENGTH = 29

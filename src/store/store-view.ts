@@ -8,7 +8,7 @@ import { eventsShownFrom } from './event-age.js'
 import type { StoredEvent } from './fold.js'
 import type { LogState } from './log-state.js'
 import { unpackState } from './packed-state.js'
-import { matchingStates, shownLengthOf } from './resolve-id.js'
+import { grownIdsOf, matchingStates, shownLengthOf } from './resolve-id.js'
 import { countStates, selectGone, selectReferrers, selectStates, statusIn } from './select-states.js'
 import type { Damage } from './snapshot-format.js'
 
@@ -98,6 +98,10 @@ export class StoreView implements View {
       if (state?.k === undefined) return undefined
       return timesOf('t' in state ? unpackState(state) : state)
     })
+  }
+
+  grownIds(clones: readonly string[]): { id: string; announced: string; shown: string }[] {
+    return this.#log.query((table) => grownIdsOf(table, clones))
   }
 
   shownLength(key: string): number {

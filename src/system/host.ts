@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { ExternalError, TimeoutError } from '../domain/errors.js'
 import type { Answer, FileFingerprint, Host, ShellRequest, ShellResult } from '../ports/host.js'
@@ -38,6 +39,9 @@ export function createHost(options: HostOptions): Host {
     get processToken() {
       token ??= `${options.pid}:${processStart(options.pid) ?? 0}`
       return token
+    },
+    get machineName() {
+      return hostname()
     },
     isProcessAlive(other) {
       const [pid, start] = other.split(':')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { TownView } from '../../src/app/town-view.js'
@@ -89,6 +89,12 @@ async function endOther(town: TestTown, other: string): Promise<void> {
   }
 }
 
+/** Ends a sync of the second machine there with -9; what it began, the next one must finish. */
+async function killSync({ town, other }: TwoMachines, step: string): Promise<void> {
+  const ran = await town.gtIn(town.root, { env: { GT_KILL_AT: step } }, 'sync', '--town', other)
+  expect(ran.signal ?? ran.exitCode, `${step}: ${ran.stdout}${ran.stderr}`).toBe('SIGKILL')
+}
+
 describe('a claim that another machine overruled', () => {
   it('ends the session of the loser, saves its tree, mails it, and leaves the winner alone', async () => {
     await using two = await twoMachines()
@@ -96,6 +102,7 @@ describe('a claim that another machine overruled', () => {
     const [winner, loser] = await slingApart(two, ['toast', 'nux'])
     writeFileSync(join(loser.worktree, 'precious.txt'), 'work of the loser\n')
     await town.ok('sync')
+    for (const step of ['sync.exchanged', 'lost.withdrawn', 'clear.salvaged']) await killSync(two, step)
     const said = await town.ok('sync', '--town', other)
     expect(said).toMatch(/proj\/nux was stopped: issue-1 went to proj\/toast on another machine/)
     expect(said).toMatch(/saved in refs\/gt\/salvage\/proj\/nux/)
@@ -119,9 +126,10 @@ describe('a claim that another machine overruled', () => {
     const [winner, loser] = await slingApart(two, ['toast', 'toast'])
     writeFileSync(join(loser.worktree, 'precious.txt'), 'work of the loser\n')
     await town.ok('sync')
-    const said = await town.ok('sync', '--town', other)
-    expect(said).toMatch(/proj\/toast was stopped: .* another machine/)
-    expect(said).toMatch(/saved in refs\/gt\/salvage/)
+    await killSync(two, 'lost.cleared')
+    await town.ok('sync', '--town', other)
+    const saved = town.git(join(town.dir, 'proj-2'), 'for-each-ref', '--format=%(refname)', 'refs/gt/salvage')
+    expect(town.git(join(town.dir, 'proj-2'), 'show', `${saved}:precious.txt`)).toBe('work of the loser')
     expect(existsSync(loser.worktree)).toBe(false)
     expect(await otherSessions(two)).toEqual([])
     await town.ok('sync')
@@ -179,16 +187,11 @@ describe('a strict bead', () => {
     await using two = await twoMachines(true)
     const { town, other } = two
     // Killed between lease and claim: the other machine must not slip in.
-    const killed = await town.gtIn(
-      town.root,
-      { env: { GT_KILL_AT: 'sling.leased' } },
-      'sling',
-      'issue-1',
-      'proj',
-      '--agent',
-      'bare',
-    )
-    expect(killed.signal ?? killed.exitCode).toBe('SIGKILL')
+    for (const step of ['lease:noted', 'lease:pushed', 'sling.leased']) {
+      const env = { GT_KILL_AT: step }
+      const killed = await town.gtIn(town.root, { env }, 'sling', 'issue-1', 'proj', '--agent', 'bare')
+      expect(killed.signal ?? killed.exitCode, step).toBe('SIGKILL')
+    }
     const refused = await town.gt('sling', 'issue-1', 'proj', '--agent', 'bare', '--town', other)
     expectRefusal(refused, { exitCode: 5, says: /was leased by human on / })
     expect(await bead(town, 'issue-1')).toMatchObject({ status: 'open' })
@@ -196,6 +199,7 @@ describe('a strict bead', () => {
     await untilQuiet(town)
     await town.ok('sync')
     expect(town.git(two.url, 'for-each-ref', 'refs/gt/lease')).toBe('')
+    expect(readdirSync(join(town.root, '.beads/local/leases'))).toEqual([])
     const late = await town.gt('sling', 'issue-1', 'proj', '--agent', 'bare', '--town', other)
     expectRefusal(late, { exitCode: 5, says: /hooked by proj\/toast/ })
   })

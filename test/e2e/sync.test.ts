@@ -40,7 +40,7 @@ describe('gt sync', () => {
       /^would send 1 record \(\d+ bytes\) to /,
     )
     expect(readFileSync(join(town.root, 'town.toml'), 'utf8')).not.toContain('remote')
-    expect(await town.ok('sync', '--remote', '../beads.git')).toMatch(/^sent 1 record \(\d+ bytes\) to \//)
+    expect(await town.ok('sync', '--remote', '../beads.git')).toMatch(/^sent 2 records \(\d+ bytes\) to \//)
     expect(readFileSync(join(town.root, 'town.toml'), 'utf8')).toContain(`remote = "${url}"`)
     expect(await town.ok('sync')).toMatch(/^nothing to do/)
     const status = await town.json<{ sync: { lastOkAt: string } }>('status')
@@ -104,7 +104,7 @@ describe('gt sync', () => {
     const env = { GIT_SSH_COMMAND: ssh }
     await town.ok('bead', 'create', '--id', 'b-1', 'one')
     const sent = await town.gtIn(town.root, { env }, 'sync', '--remote', `me@host:${url}`)
-    expect(sent.stdout, sent.stderr).toMatch(/^sent 1 record/)
+    expect(sent.stdout, sent.stderr).toMatch(/^sent 2 records/)
     expect(town.git(url, 'for-each-ref')).toContain('refs/heads/beads/')
     town.program(
       'ssh',

@@ -1,5 +1,4 @@
 import type { SyncReceipt } from '../../app/sync-town.js'
-import type { Town } from '../../app/town.js'
 import { defineCommand, textOption } from '../command.js'
 import { parseDuration } from '../parse-values.js'
 import { plain } from '../table.js'
@@ -26,33 +25,32 @@ export default defineCommand({
   // It leaves the store in order itself.
   readsOnly: true,
   async run(context, _args, options) {
-    const { syncTown } = await import('../../app/sync-town.js')
+    const { exchangeBeads } = await import('../../app/exchange-beads.js')
     const { remoteAddress } = await import('../remote-address.js')
     const town = await context.town()
     const isBackground = options.background === true
     if (isBackground) await town.clock.sleep((await import('../../app/keep-house.js')).EXCHANGE_AFTER_MS)
     const timeoutMs = parseDuration(textOption(options, 'timeout'), '--timeout') ?? TIMEOUT_MS
     const remote = textOption(options, 'remote')
-    const receipt = await syncTown(town, {
+    const { receipt, claims, grown } = await exchangeBeads(town, {
       timeoutMs,
       waitMs: timeoutMs,
       dryRun: options.dryRun === true,
       signal: context.io.signal,
       ...(remote === undefined ? {} : { remote: remoteAddress(remote, context.io.cwd) }),
     })
-    const claims = receipt.dryRun ? { settled: [], waiting: [] } : await settle(town)
     return {
-      data: { ...receipt, claims },
-      text: [...receiptText(receipt), ...claims.settled, ...claims.waiting.map((line) => `! ${line}`)],
+      data: { ...receipt, claims, grown },
+      text: [
+        ...receiptText(receipt),
+        ...grown.map((id) => `a bead made here is called ${id} now: its short id was given elsewhere before`),
+        ...claims.settled,
+        ...claims.waiting.map((line) => `! ${line}`),
+      ],
       exitCode: receipt.refused.length > 0 ? 1 : 0,
     }
   },
 })
-
-async function settle(town: Town) {
-  const { settleLostClaims } = await import('../../app/settle-lost-claims.js')
-  return settleLostClaims(town)
-}
 
 export function receiptText(receipt: SyncReceipt): string[] {
   const { sent, received, refused, renamed, retired, dryRun, remote } = receipt

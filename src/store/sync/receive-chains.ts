@@ -9,6 +9,7 @@ import { countedLines } from './counted-lines.js'
 import { type ChainPlan, linesOf, planChain } from './plan-chain.js'
 import { readChain } from './read-chain.js'
 import { pushRef, remoteRef, trackedTips } from './remote-git.js'
+import { followRetired } from './retire.js'
 import { countNew, holdsAllOf } from './send-own.js'
 import type { SyncRun } from './sync-context.js'
 
@@ -25,6 +26,7 @@ export async function receiveChains(run: SyncRun): Promise<void> {
     if (CLONE.test(clone)) await receiveChain(run, clone, tip)
     else refuse(run, clone, 'not-a-chain', 'its name is no clone id')
   }
+  if (!run.dryRun) await followRetired(run, tips)
 }
 
 function refuse(run: SyncRun, clone: string, code: string, why: string): void {
