@@ -7,9 +7,11 @@ import { build } from 'esbuild'
 /**
  * One CommonJS file for each entry, minified as the program is: what a cold process costs depends on both.
  * @param {string[]} entries paths of .ts files
+ * @param {{ withoutLazyParts?: boolean }} options leave out what is loaded by import(): the program keeps that in files of its
+ *   own, and a script that never asks for it need not parse it either
  * @returns {Promise<{ path(name: string): string, remove(): void }>} `path('x')` is where x.ts went
  */
-export async function bundleScripts(entries) {
+export async function bundleScripts(entries, { withoutLazyParts = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'gt-scripts-'))
   await build({
     entryPoints: entries,
@@ -25,6 +27,7 @@ export async function bundleScripts(entries) {
     logLevel: 'error',
     // Packages stay where they are found; none of these scripts needs one.
     packages: 'external',
+    plugins: withoutLazyParts ? [lazyApart] : [],
     // The first line that runs: "cold" is counted from here.
     banner: { js: 'globalThis.firstLine=process.hrtime.bigint();' },
   })
@@ -32,4 +35,13 @@ export async function bundleScripts(entries) {
     path: (name) => join(folder, `${basename(name)}.cjs`),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+const lazyApart = {
+  name: 'lazy-apart',
+  setup(b) {
+    b.onResolve({ filter: /.*/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    )
+  },
 }

@@ -233,9 +233,13 @@ async function importCommit(
   const args = ['fast-import', '--quiet', '--date-format=raw']
   const result = await runGit({ ...place(context), args, input: Buffer.concat(parts) })
   if (result.exitCode === 0) return result.stdout.trim()
-  if (/not updating|new tip [0-9a-f]+ does not contain/i.test(result.stderr)) return undefined
+  if (OVERTAKEN.test(result.stderr)) return undefined
   throw failed('fast-import', result.stderr)
 }
+
+/** The branch moved, or appeared, before fast-import looked or while it took the lock of the ref. */
+const OVERTAKEN =
+  /not updating|new tip [0-9a-f]+ does not contain|reference already exists|is at [0-9a-f]+ but expected/i
 
 function failed(command: string, stderr: string): ExternalError {
   return new ExternalError(`git ${command} failed: ${stderr.trim().slice(-300)}`, {

@@ -60,6 +60,23 @@ describe('commitHistory', () => {
     git(store, 'fsck', '--strict')
   })
 
+  it('builds upon a commit that another process made at the same moment', async () => {
+    await using store = await tempStore()
+    say(store, 'one')
+    const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim()
+    const bin = join(store.dir, 'bin')
+    const once = join(store.dir, 'once')
+    mkdirSync(bin)
+    // What git says when the ref appears between its look and its lock.
+    const says = `error: cannot lock ref 'refs/heads/beads/${store.clone}': reference already exists`
+    const script = `#!/bin/sh\ncase "$*" in *fast-import*)\n  if [ ! -e '${once}' ]; then : > '${once}'; cat > /dev/null; echo "${says}" >&2; exit 1; fi\nesac\nexec '${real}' "$@"\n`
+    writeFileSync(join(bin, 'git'), script, { mode: 0o700 })
+    const ledger = store.open({ env: { PATH: `${bin}:${process.env.PATH}` } })
+    expect(await ledger.commitHistory()).toMatch(/^[0-9a-f]{40}$/)
+    expect(existsSync(once)).toBe(true)
+    expect(committed(store)).toBe(readFileSync(segment(store), 'utf8'))
+  })
+
   it('leaves out a last line that is not finished', async () => {
     await using store = await tempStore()
     say(store, 'one')

@@ -17,6 +17,8 @@ export interface Worker {
 
 export interface StartOptions {
   onLine?: (line: string) => void
+  /** Leads a group of its own, so that a kill can take its git with it. */
+  isGroup?: boolean
 }
 
 /** The processes that a torture started. None outlives it. */
@@ -33,7 +35,8 @@ export class Crew {
   start(script: string, order: object, options: StartOptions = {}): Worker {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
     const args = [this.#scriptPath(script), JSON.stringify(order)]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    const isGroup = options.isGroup === true
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: isGroup })
     this.#working.add(child)
     const lines: string[] = []
     let stderr = ''
@@ -66,6 +69,18 @@ export class Crew {
 
   killAll(): void {
     for (const child of this.#working) child.kill('SIGKILL')
+  }
+}
+
+/** With everything that it started. */
+export function killGroup(worker: Worker): void {
+  const { pid } = worker.child
+  // Reaped already: the number may be another's.
+  if (pid === undefined || worker.child.exitCode !== null || worker.child.signalCode !== null) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    worker.child.kill('SIGKILL')
   }
 }
 

@@ -3,9 +3,19 @@ import { accidents } from './phases/accidents.js'
 import { claims } from './phases/claims.js'
 import { clones } from './phases/clones.js'
 import { disk } from './phases/disk.js'
+import { exchange } from './phases/exchange.js'
 import { interleavings } from './phases/interleavings.js'
 import { kills } from './phases/kills.js'
 import { powerCut } from './phases/power-cut.js'
 
 /** In the order they run. */
-export const PHASES: readonly Phase[] = [kills, interleavings, clones, claims, disk, accidents, powerCut]
+export const PHASES: readonly Phase[] = [
+  kills,
+  interleavings,
+  clones,
+  claims,
+  disk,
+  accidents,
+  exchange,
+  powerCut,
+]

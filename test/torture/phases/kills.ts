@@ -13,7 +13,13 @@ const AT_ONCE = 4
 const BEADS = ['bead-0', 'bead-1', 'bead-2', 'bead-3', 'bead-4']
 const SEGMENT_LIMITS = [4096, 16_384, 262_144]
 /** A commit takes a hundred times as long as a record. */
-const LINES_BEFORE_DEATH: Record<Role, number> = { writer: 40, snapshotter: 40, committer: 6, compactor: 60 }
+const LINES_BEFORE_DEATH: Record<Role, number> = {
+  writer: 40,
+  snapshotter: 40,
+  committer: 6,
+  compactor: 60,
+  syncer: 8,
+}
 const LEARN_TURNS = 30
 /** Of ten deaths, this many come at a named step, the others at any instant. */
 const AT_STEPS_OF_TEN = 4

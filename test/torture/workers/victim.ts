@@ -7,7 +7,7 @@ import type { StoreOptions } from '../../../src/store/store-options.js'
 import { appendGarbage } from './garbage.js'
 import { readOrder, say } from './order.js'
 
-export type Role = 'writer' | 'snapshotter' | 'committer' | 'compactor'
+export type Role = 'writer' | 'snapshotter' | 'committer' | 'compactor' | 'syncer'
 
 export interface VictimOrder {
   dir: string
@@ -21,6 +21,8 @@ export interface VictimOrder {
   step?: string
   /** ...when it is reached for this time. */
   occurrence?: number
+  /** Address of the bare repository that a syncer exchanges through. */
+  remote?: string
   /** Only run this many turns and say which steps there are. */
   learnTurns?: number
 }
@@ -33,6 +35,8 @@ export type Said =
   | { kind: 'comment'; id: string; text: string }
   | { kind: 'compacted'; segments: number }
   | { kind: 'stopped'; why: string }
+  | { kind: 'synced'; received: number; renamed: boolean }
+  | { kind: 'not-synced'; code: string; why: string }
   | { kind: 'turn' }
   | { kind: 'ready' }
   | { kind: 'step'; step: string }
@@ -77,6 +81,10 @@ const ROLES: Record<Role, (turn: number) => unknown> = {
     for (let i = 0; i < 10; i++) sendMail(turn * 10 + i, 'small')
     await compact()
   },
+  syncer: async (turn) => {
+    sendMail(turn, turn % 7 === 3 ? 'blob' : 'small')
+    await sync()
+  },
 }
 
 async function live(): Promise<void> {
@@ -107,6 +115,23 @@ async function compact(): Promise<void> {
     if (stopped !== undefined) say({ kind: 'stopped', why: stopped.why } satisfies Said)
   } catch (error) {
     if (!(error instanceof GtError) || error.code !== 'compaction-runs') throw error
+  }
+}
+
+const SYNC_TIMEOUT_MS = 120_000
+const SYNC_WAIT_MS = 300
+
+/** Another one may be at it, or hold what it was killed with; the end of the torture asks for a sync that works. */
+async function sync(): Promise<void> {
+  const remote = { url: order.remote ?? '', refs: 'branches' as const }
+  try {
+    const receipt = await upkeep.sync({ remote, timeoutMs: SYNC_TIMEOUT_MS, waitMs: SYNC_WAIT_MS })
+    const received = receipt.received.reduce((sum, { records }) => sum + records, 0)
+    say({ kind: 'synced', received, renamed: receipt.renamed !== undefined } satisfies Said)
+    for (const { code, why } of receipt.refused) say({ kind: 'not-synced', code, why } satisfies Said)
+  } catch (error) {
+    if (!(error instanceof GtError)) throw error
+    say({ kind: 'not-synced', code: error.code, why: error.message } satisfies Said)
   }
 }
 
