@@ -7,7 +7,9 @@ import { encodeRecord, type LogOp } from '../../src/store/record-line.js'
 import { Seeded } from '../../test/store/support/seeded.js'
 
 const SEGMENT_BYTES = 256 * 1024
-const START_MS = Date.parse('2026-01-01T00:00:00.000Z')
+const DAY_MS = 86_400_000
+/** Beads closed 90 days ago would rest in the archive. */
+const FIRST_WRITTEN_DAYS_AGO = 60
 const AGENTS = 30
 
 export interface FilledStore {
@@ -84,6 +86,7 @@ class ChainWriter {
   #lines: Buffer[] = []
   #bytes = 0
   #serial = 0
+  readonly #startMs = Date.now() - FIRST_WRITTEN_DAYS_AGO * DAY_MS
 
   constructor(log: string, clone: string) {
     this.#log = log
@@ -111,7 +114,7 @@ class ChainWriter {
   }
 
   #add(ops: readonly LogOp[]): void {
-    const at = new Date(START_MS + ++this.#serial * 100).toISOString()
+    const at = new Date(this.#startMs + ++this.#serial * 100).toISOString()
     const random = (this.#serial % 0xffffff).toString(16).padStart(6, '0')
     const line = encodeRecord(`${at}-0000-${this.#clone}-${random}`, 'human', ops)
     this.#lines.push(line)

@@ -43,16 +43,23 @@ function readFrom(fd: number, { path, offset, guard }: TailRequest): Buffer {
   return bytes.subarray(guard.length)
 }
 
-/** @returns fewer bytes when the file ends first */
-export function readRange(fd: number, position: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(length)
+/**
+ * @param bytes - at least `length`; a buffer that is used again saves the kernel clearing a new one
+ * @returns fewer bytes when the file ends first
+ */
+export function readRange(
+  fd: number,
+  position: number,
+  length: number,
+  bytes: Buffer = Buffer.allocUnsafeSlow(length),
+): Buffer {
   let filled = 0
   while (filled < length) {
     const count = readSync(fd, bytes, filled, length - filled, position + filled)
     if (count === 0) break
     filled += count
   }
-  return filled === length ? bytes : bytes.subarray(0, filled)
+  return filled === bytes.length ? bytes : bytes.subarray(0, filled)
 }
 
 export function isMissing(error: unknown): boolean {

@@ -2,10 +2,10 @@ import type { SavedChain } from './chain-cursor.js'
 import { type Stamp, stampMs } from './stamp.js'
 
 /**
- * cache/snap: header, then sections, each 8-byte aligned with its own CRC so that a reader checks only what it uses: the first
- * hundred KB of checksums cost a cold process milliseconds, before the JIT has seen the loop.
+ * cache/snap: header, then sections, each 8-byte aligned with its own sum so that a reader checks only what it uses: the first
+ * hundred KB of sums cost a cold process up to a millisecond, before the JIT has seen the loop.
  *
- *   header   8 bytes magic · u32 byte-order mark · u32 file size · u32 entities · per section u32 offset, length, crc · u32 crc
+ *   header   8 bytes magic · u32 byte-order mark · u32 file size · u32 entities · per section u32 offset, length, sum · u32 sum
  *   entities in order of birth, those without a `new` last; row i of every column is entity i
  *
  * Numbers have the byte order of the machine: the file never leaves it. The last character of the magic is the version
@@ -62,11 +62,23 @@ export type SectionName = (typeof SECTIONS)[number]
 
 export const BIRTH_LENGTH = 47
 const FIXED_WORDS = 5
-/** Words: magic (2), byte order, size, entities, three per section, crc. */
+/** Words: magic (2), byte order, size, entities, three per section, sum. */
 export const HEADER_BYTES = (FIXED_WORDS + SECTIONS.length * 3 + 1) * 4
 
 export function sectionWord(index: number): number {
   return FIXED_WORDS + index * 3
+}
+
+/**
+ * Sum of words. Not a CRC: that costs a cold process four times as much, and what differs by accident differs in this
+ * just as surely. Rows have a CRC, which native code can add up.
+ */
+export function sectionSum(bytes: Uint8Array): number {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+  let sum = bytes.length
+  for (let i = 0; i < words.length; i++) sum = ((sum << 5) - sum + (words[i] as number)) | 0
+  for (let i = words.length * 4; i < bytes.length; i++) sum = ((sum << 5) - sum + (bytes[i] as number)) | 0
+  return sum >>> 0
 }
 
 export interface Damage {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { EntityKind } from '../domain/record.js'
 import { mayRest } from '../domain/resting.js'
 import { writeAtomically } from '../system/atomic-write.js'
-import { crc32 } from '../system/crc32.js'
+import { nativeCrc32 } from '../system/crc32.js'
 import { saveCursor } from './chain-cursor.js'
 import { type EntityState, fieldValue, isVisible, setElements } from './entity-state.js'
 import { type EntityTable, foundIn, type Layer } from './entity-table.js'
@@ -25,6 +25,7 @@ import {
   SECTIONS,
   type SectionName,
   type SnapshotMeta,
+  sectionSum,
   sectionWord,
   setKey,
 } from './snapshot-format.js'
@@ -252,6 +253,7 @@ function encodeLayer(
   events: readonly StoredEvent[],
 ): Buffer | undefined {
   const columns = new Columns(sources.length)
+  for (const { snapshot } of layersOf(sources)) snapshot.loadRows()
   for (const [entity, source] of sources.entries()) {
     if ('state' in source) columns.addState(entity, source.state, table)
     else columns.copy(entity, source, table)
@@ -263,6 +265,10 @@ function encodeLayer(
     birth: Buffer.from(sources.map(({ birth }) => birth).join(''), 'latin1'),
     events: Buffer.from(JSON.stringify(events)),
   })
+}
+
+function layersOf(sources: readonly Source[]): Set<Layer> {
+  return new Set(sources.flatMap((source) => ('layer' in source ? [source.layer] : [])))
 }
 
 function keptEvents(table: EntityTable): StoredEvent[] {
@@ -300,6 +306,7 @@ class Columns {
   readonly #setElement: number[] = []
   readonly #ids: string[] = []
   readonly #rows: Buffer[] = []
+  readonly #crc = nativeCrc32()
   #rowBytes = 0
 
   constructor(count: number) {
@@ -315,7 +322,7 @@ class Columns {
 
   addState(entity: number, state: EntityState, table: EntityTable): void {
     const row = Buffer.from(JSON.stringify(packState(state)))
-    this.#addRow(entity, state.id, row, crc32(row))
+    this.#addRow(entity, state.id, row, this.#crc(row))
     this.#shown[entity] = shownCharacters(state.id, table.shownId({ state, row: -1 }))
     this.#last[entity] = lastSeconds(state.last)
     if (isVisible(state)) this.#kind[entity] = this.strings.number(state.k ?? '')
@@ -424,7 +431,7 @@ function blockSums(table: Uint32Array): Uint32Array {
   const sums = new Uint32Array(Math.ceil(table.length / HASH_BLOCK_SLOTS))
   for (let block = 0; block < sums.length; block++) {
     const start = block * HASH_BLOCK_SLOTS
-    sums[block] = crc32(bytesOf(table.subarray(start, start + HASH_BLOCK_SLOTS)))
+    sums[block] = sectionSum(bytesOf(table.subarray(start, start + HASH_BLOCK_SLOTS)))
   }
   return sums
 }
@@ -440,15 +447,20 @@ function assemble(count: number, sections: Record<SectionName, Uint8Array>): Buf
   let position = header.length
   for (const [index, name] of SECTIONS.entries()) {
     const bytes = sections[name]
-    words.set([position, bytes.length, crc32(bytes)], sectionWord(index))
+    words.set([position, bytes.length, sectionSum(atWord(bytes))], sectionWord(index))
     parts.push(bytes, Buffer.alloc(aligned(bytes.length) - bytes.length))
     position += aligned(bytes.length)
   }
   if (position > MAX_BYTES) return undefined
   header.write(MAGIC, 0, 'latin1')
   words.set([BYTE_ORDER_MARK, position, count], 2)
-  words[HEADER_BYTES / 4 - 1] = crc32(header, 0, HEADER_BYTES - 4)
+  words[HEADER_BYTES / 4 - 1] = sectionSum(header.subarray(0, HEADER_BYTES - 4))
   return Buffer.concat(parts, position)
+}
+
+/** Sums add up words; what was cut out of another buffer may lie anywhere. */
+function atWord(bytes: Uint8Array): Uint8Array {
+  return bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
 }
 
 function aligned(length: number): number {

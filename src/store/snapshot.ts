@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32, nativeCrc32 } from '../system/crc32.js'
 import type { StoredEvent } from './fold.js'
@@ -16,15 +16,18 @@ import {
   SECTIONS,
   type SectionName,
   type SnapshotMeta,
+  sectionSum,
   sectionWord,
 } from './snapshot-format.js'
 
 /** Up to this size the file is read at once; beyond it only the sections that a query needs. */
 const READ_WHOLE_BYTES = 1024 * 1024
-/** From here on loading the native sum costs less than it saves. */
-const NATIVE_SUM_BYTES = 256 * 1024
-/** After this many single rows the rest is fetched in one read. */
-const SINGLE_ROWS = 16
+/** Header and meta of most stores, in one read. */
+const HEAD_BYTES = 8 * 1024
+/** After this many single rows more is fetched at a time. */
+const SINGLE_ROWS = 24
+/** Rows that match lie side by side or far apart; one buffer of this size serves both. */
+const WINDOW_BYTES = 128 * 1024
 
 /** The cache cannot be trusted. It is dropped and the log is read instead. */
 export class SnapshotDamaged extends Error {}
@@ -34,7 +37,8 @@ type HashTable = 'idHash' | 'groupHash'
 interface Source {
   /** Undefined once everything needed is in memory. */
   fd: number | undefined
-  whole: Buffer | undefined
+  /** The file from its start; all of it when it is small. */
+  head: Buffer
 }
 
 /** A snapshot file, read lazily. Immutable: a newer file replaces it by name, this one keeps reading what it opened. */
@@ -50,6 +54,10 @@ export class Snapshot {
   #events: StoredEvent[] | undefined
   #rowsRead = 0
   #rows: Buffer | undefined
+  /** Of `rows`, from this byte on. */
+  #window: { from: number; length: number; bytes: Buffer } | undefined
+  /** A row that was parsed to see whose it is, for who asks for it next. */
+  #parsed: { entity: number; state: PackedState } | undefined
   #sum: (bytes: Uint8Array) => number = crc32
 
   readonly #path: string
@@ -72,13 +80,13 @@ export class Snapshot {
     }
     let keep = false
     try {
-      const size = fstatSync(fd).size
-      const isSmall = size <= READ_WHOLE_BYTES
-      const head = readRange(fd, 0, isSmall ? size : HEADER_BYTES)
-      const header = readHeader(head, size)
+      const head = readRange(fd, 0, HEAD_BYTES)
+      const header = readHeader(head)
       if (header === undefined) return undefined
-      keep = !isSmall
-      return new Snapshot(path, { fd: isSmall ? undefined : fd, whole: isSmall ? head : undefined }, header)
+      const size = header[3] ?? 0
+      keep = size > READ_WHOLE_BYTES
+      if (keep) return new Snapshot(path, { fd, head }, header)
+      return new Snapshot(path, { fd: undefined, head: readRange(fd, 0, size) }, header)
     } catch (error) {
       // A directory, a bad block: no cache, but no reason to give up either.
       if (errorCode(error) === undefined) throw error
@@ -161,7 +169,10 @@ export class Snapshot {
 
   /** One row costs less than the list of all ids, and has a sum of its own. */
   #idInRow(entity: number): string {
-    return this.#sections.has('ids') ? this.id(entity) : this.state(entity).id
+    if (this.#sections.has('ids')) return this.id(entity)
+    const state = this.state(entity)
+    this.#parsed = { entity, state }
+    return state.id
   }
 
   #probe(table: HashTable, text: string, visit: (entity: number) => boolean): void {
@@ -179,7 +190,8 @@ export class Snapshot {
     const start = block * HASH_BLOCK_SLOTS * 4
     const length = Math.min(HASH_BLOCK_SLOTS * 4, this.#sectionLength(table) - start)
     const bytes = this.#range(this.#sectionOffset(table) + start, length)
-    if (crc32(bytes) !== this.column32(`${table}Sums`)[block]) throw new SnapshotDamaged(`${table} ${block}`)
+    if (sectionSum(bytes) !== this.column32(`${table}Sums`)[block])
+      throw new SnapshotDamaged(`${table} ${block}`)
     const slots = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
     this.#blocks.set(`${table} ${block}`, slots)
     return slots
@@ -207,27 +219,59 @@ export class Snapshot {
     return this.#bytes('birth').toString('latin1', entity * BIRTH_LENGTH, (entity + 1) * BIRTH_LENGTH)
   }
 
-  /** @throws SnapshotDamaged */
+  /** The caller's own: nobody else holds it. @throws SnapshotDamaged */
   state(entity: number): PackedState {
+    const parsed = this.#parsed
+    this.#parsed = undefined
+    if (parsed?.entity === entity) return parsed.state
     return parse(this.rowBytes(entity)) as PackedState
   }
 
-  /** @throws SnapshotDamaged */
+  /** Valid until the next call, unless all rows are loaded. @throws SnapshotDamaged */
   rowBytes(entity: number): Buffer {
-    const offsets = this.column32('rowOffset')
-    const start = offsets[entity] ?? 0
-    const length = (offsets[entity + 1] ?? 0) - start
+    this.#rowsRead++
+    const start = this.#word('rowOffset', entity)
+    const length = this.#word('rowOffset', entity + 1) - start
     if (length < 0 || start + length > this.#sectionLength('rows')) throw new SnapshotDamaged(`row ${entity}`)
-    if (this.#rows === undefined && ++this.#rowsRead > SINGLE_ROWS) {
-      this.#rows = this.#read('rows')
-      this.#sum = nativeCrc32()
-    }
-    const row =
-      this.#rows === undefined
-        ? this.#range(this.#sectionOffset('rows') + start, length)
-        : this.#rows.subarray(start, start + length)
-    if (this.#sum(row) !== this.column32('rowCrc')[entity]) throw new SnapshotDamaged(`row ${entity}`)
+    const row = this.#rowRange(start, length)
+    if (this.#sum(row) !== this.#word('rowCrc', entity)) throw new SnapshotDamaged(`row ${entity}`)
     return row
+  }
+
+  /** Of a column that is not checked as a whole; a few words cost less than all. */
+  #word(name: 'rowOffset' | 'rowCrc', index: number): number {
+    if (this.#rowsRead > SINGLE_ROWS || this.#columns.has(name)) return this.column32(name)[index] ?? 0
+    const bytes = this.#range(this.#sectionOffset(name) + index * 4, 4)
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0
+  }
+
+  #rowRange(start: number, length: number): Buffer {
+    if (this.#rows !== undefined) return this.#rows.subarray(start, start + length)
+    if (this.#rowsRead <= SINGLE_ROWS) return this.#range(this.#sectionOffset('rows') + start, length)
+    if (this.#rowsRead === SINGLE_ROWS + 1) this.#sum = nativeCrc32()
+    return this.#throughWindow(start, length)
+  }
+
+  #throughWindow(start: number, length: number): Buffer {
+    const { fd } = this.#source
+    if (fd === undefined || length > WINDOW_BYTES)
+      return this.#range(this.#sectionOffset('rows') + start, length)
+    this.#window ??= { from: 0, length: 0, bytes: Buffer.allocUnsafeSlow(WINDOW_BYTES) }
+    const window = this.#window
+    if (start < window.from || start + length > window.from + window.length) {
+      const wanted = Math.min(this.#sectionLength('rows') - start, WINDOW_BYTES)
+      const read = readRange(fd, this.#sectionOffset('rows') + start, wanted, window.bytes)
+      if (read.length < wanted) throw new SnapshotDamaged('too short')
+      Object.assign(window, { from: start, length: wanted })
+    }
+    return window.bytes.subarray(start - window.from, start - window.from + length)
+  }
+
+  /** For who needs most of the rows, in any order. */
+  loadRows(): void {
+    this.#rows ??= this.#read('rows')
+    this.#window = undefined
+    this.#sum = nativeCrc32()
   }
 
   /** False when the row holds `text` (small ASCII letters) nowhere. Texts in blobs are not looked at: they may hold anything. */
@@ -260,8 +304,8 @@ export class Snapshot {
     const known = this.#sections.get(name)
     if (known !== undefined) return known
     const bytes = this.#read(name)
-    const crc = this.#header[sectionWord(SECTIONS.indexOf(name)) + 2] ?? 0
-    if (sumOf(bytes) !== crc) throw new SnapshotDamaged(`section ${name}`)
+    const sum = this.#header[sectionWord(SECTIONS.indexOf(name)) + 2] ?? 0
+    if (sectionSum(bytes) !== sum) throw new SnapshotDamaged(`section ${name}`)
     this.#sections.set(name, bytes)
     return bytes
   }
@@ -271,28 +315,27 @@ export class Snapshot {
   }
 
   #range(offset: number, length: number): Buffer {
-    const { fd, whole } = this.#source
-    if (whole !== undefined) return whole.subarray(offset, offset + length)
-    if (fd === undefined) throw new SnapshotDamaged('closed')
+    const { fd, head } = this.#source
+    if (offset + length <= head.length) return head.subarray(offset, offset + length)
+    if (fd === undefined) throw new SnapshotDamaged('closed, or too short')
     const bytes = readRange(fd, offset, length)
     if (bytes.length !== length) throw new SnapshotDamaged('too short')
     return bytes
   }
 }
 
-function sumOf(bytes: Buffer): number {
-  return bytes.length < NATIVE_SUM_BYTES ? crc32(bytes) : nativeCrc32()(bytes)
-}
-
-function readHeader(head: Buffer, size: number): Uint32Array | undefined {
-  if (head.length < HEADER_BYTES || head.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
+/** That a file is shorter than its header says shows when the missing part is asked for. */
+function readHeader(head: Buffer): Uint32Array | undefined {
+  if (head.length < HEADER_BYTES) return undefined
   const header = new Uint32Array(head.buffer, head.byteOffset, HEADER_BYTES / 4)
   const isGood =
     header[2] === BYTE_ORDER_MARK &&
-    header[3] === size &&
-    crc32(head, 0, HEADER_BYTES - 4) === header[HEADER_BYTES / 4 - 1]
+    MAGIC_BYTES.every((byte, i) => head[i] === byte) &&
+    sectionSum(head.subarray(0, HEADER_BYTES - 4)) === header[HEADER_BYTES / 4 - 1]
   return isGood ? header : undefined
 }
+
+const MAGIC_BYTES = Buffer.from(MAGIC, 'latin1')
 
 /** Index of `value` in an ascending column. */
 function indexOf(column: Uint32Array, value: number): number {
