@@ -60,6 +60,8 @@ export default defineCommand({
   },
 })
 
+const PROGRESS_LINES = 2_000
+
 async function fromFile(
   context: CliContext,
   file: string,
@@ -80,12 +82,15 @@ async function fromFile(
       hint: 'bd export > issues.jsonl writes one',
     })
   }
+  let said = 0
   const receipt = importBeads(town, text, {
     dryRun: options.dryRun === true,
     skipBad: options.skipBad === true,
     ...(rig === undefined ? {} : { rig }),
     onProgress: (done, total) => {
-      if (done % 2_000 === 0) context.note(`${done} of ${total}`)
+      if (done - said < PROGRESS_LINES) return
+      said = done
+      context.note(`${done} of ${total}`)
     },
   })
   return { data: importJson(receipt), text: importText(receipt) }
