@@ -142,7 +142,9 @@ export function createEvents({ client, directory, sessions, desk, mail, asks, us
     })
     for (const { info, parts } of data ?? []) {
       if (info.role === 'user') triggers.set(info.id, triggerOf(textsOf(parts), 'work'))
-      else if (info.time.completed) usage.note(session, info, triggers.get(info.parentID) ?? 'work')
+      // A fork begins with copies of what its original has paid for.
+      else if (info.time.completed > session.createdAtMs)
+        usage.note(session, info, triggers.get(info.parentID) ?? 'work')
     }
     usage.flush(session)
   }

@@ -3,7 +3,7 @@
  *
  * @typedef {{ id: string, ready: Promise<void>, parent?: string, root: string, agent?: string, said?: string,
  *   prime?: Promise<string>, compacting?: boolean, compacted?: boolean, checking?: boolean, again?: boolean,
- *   mailFailures: number, mayRemind?: boolean, startedFor?: string, isNew: boolean, trigger: string, hasWorked?: boolean,
+ *   createdAtMs: number, mailFailures: number, mayRemind?: boolean, startedFor?: string, isNew: boolean, trigger: string, hasWorked?: boolean,
  *   error?: { name: string, message: string, status?: number }, finish?: string, lastEventAt: number,
  *   tools: Set<string> }} Session
  *   `root`: the conversation that gt knows; a subagent's is its caller's. `trigger`: what started the running turn.
@@ -25,6 +25,7 @@ export function createSessions({ client, directory, identities }) {
   const settle = async (session, info) => {
     const facts = info ?? (await lookUp(session.id).catch(() => undefined))
     session.parent = facts?.parentID
+    session.createdAtMs = facts?.time?.created ?? 0
     if (!session.parent) return
     const parent = of(session.parent)
     await parent.ready
@@ -41,6 +42,7 @@ export function createSessions({ client, directory, identities }) {
       root: id,
       ready: Promise.resolve(),
       isNew: info !== undefined,
+      createdAtMs: 0,
       mailFailures: 0,
       trigger: 'work',
       lastEventAt: Date.now(),

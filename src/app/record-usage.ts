@@ -2,6 +2,8 @@ import { number } from '../domain/fields.js'
 import type { Entity, Fields, Op } from '../domain/record.js'
 import {
   addToRows,
+  type CountedMarks,
+  joinMarks,
   marksFrom,
   money,
   rowsToJson,
@@ -30,7 +32,8 @@ export function planUsage(
   bead: string,
   reported: readonly UsageMessage[],
 ): UsagePlan {
-  const { fresh, marks } = takeUncounted(marksFrom(session.fields.counted), reported)
+  if (reported.length === 0) return { fields: {}, ops: [] }
+  const { fresh, marks } = takeUncounted(marksOf(view, session), reported)
   if (fresh.length === 0) return { fields: {}, ops: [] }
   const agent = view.get(String(session.fields.agent))
   const costUsd = money(fresh.reduce((sum, message) => sum + message.costUsd, 0))
@@ -69,6 +72,13 @@ export function planUsage(
     },
     ops,
   }
+}
+
+/** Of a session that counts for the first time: what those before it counted. */
+function marksOf(view: View, session: Entity): CountedMarks {
+  if (session.fields.counted !== undefined) return marksFrom(session.fields.counted)
+  const sessions = view.list({ kind: 'session', assignee: String(session.fields.agent) })
+  return joinMarks(sessions.map(({ fields }) => marksFrom(fields.counted)))
 }
 
 function byDay(messages: readonly UsageMessage[]): Map<string, UsageMessage[]> {

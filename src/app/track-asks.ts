@@ -1,4 +1,4 @@
-import { type Ask, type AskAnswer, askFields, askFrom, askTitle } from '../domain/ask.js'
+import { type Ask, type AskAnswer, askFields, askFrom, askTitle, tookAnswer } from '../domain/ask.js'
 import { answerOf } from '../domain/ask-answer.js'
 import { policyAnswer } from '../domain/ask-policy.js'
 import type { Entity, Fields, Op } from '../domain/record.js'
@@ -84,7 +84,10 @@ export function trackAsks(town: Town, view: View, session: Entity, bead: string)
   }
   const replied = (request: unknown, reply: string) => {
     const draft = find(request)
-    close(draft, 'replied', { reply, answered_by: draft?.ask.answeredBy ?? 'screen' })
+    if (!draft) return
+    // Somebody on the screen may have been faster than the answer that was underway.
+    const isOurs = tookAnswer({ ...draft.ask, outcome: 'replied', reply })
+    close(draft, 'replied', { reply, answered_by: isOurs ? (draft.ask.answeredBy ?? 'screen') : 'screen' })
   }
 
   return {

@@ -136,7 +136,7 @@ export function addToRows(
 }
 
 export const TOKEN_KINDS = ['input', 'output', 'reasoning', 'cacheRead', 'cacheWrite'] as const
-const NO_TOKENS: TokenCounts = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
+export const NO_TOKENS: TokenCounts = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
 
 export function tokenSum(tokens: TokenCounts): number {
   return TOKEN_KINDS.reduce((sum, kind) => sum + tokens[kind], 0)
@@ -177,6 +177,21 @@ function forgetOldest({ floor, upTo }: CountedMarks): CountedMarks {
     floor: [floor, ...forgotten].reduce((a, b) => (a > b ? a : b)),
     upTo: Object.fromEntries(newest.slice(0, MAX_MARKS)),
   }
+}
+
+/** What an agent's sessions counted one after another: a conversation that is taken up again goes on where it was. */
+export function joinMarks(all: readonly CountedMarks[]): CountedMarks {
+  const upTo: Record<string, string> = {}
+  for (const marks of all) {
+    for (const [conversation, mark] of Object.entries(marks.upTo))
+      if (mark > (upTo[conversation] ?? '')) upTo[conversation] = mark
+  }
+  const floor =
+    all
+      .map((marks) => marks.floor)
+      .sort()
+      .at(-1) ?? ''
+  return forgetOldest({ floor, upTo })
 }
 
 function markOf({ doneAtMs, id }: UsageMessage): string {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   addToRows,
   type CountedMarks,
+  joinMarks,
   marksFrom,
   takeUncounted,
   tokenSum,
@@ -76,6 +77,13 @@ describe('counting', () => {
     expect(ids(takeUncounted(marks, [message('new', 101, { conversation: 'ses_new' })]).fresh)).toEqual([
       'new',
     ])
+  })
+
+  it('goes on where earlier sessions of the agent were', () => {
+    const first = takeUncounted(NONE, [message('m1', 1), message('c1', 2, { conversation: 'ses_b' })]).marks
+    const second = takeUncounted(NONE, [message('m2', 5)]).marks
+    const { fresh } = takeUncounted(joinMarks([first, second, NONE]), [message('m2', 5), message('m3', 6)])
+    expect(ids(fresh)).toEqual(['m3'])
   })
 
   it('adds up by bead, model and trigger', () => {
