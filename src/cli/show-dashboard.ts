@@ -1,4 +1,6 @@
+import { answerAsk, answerText } from '../app/answer-ask.js'
 import { stopAgent } from '../app/control-agent.js'
+import { getAsk } from '../app/find-entity.js'
 import { nudgeAgent } from '../app/nudge-agent.js'
 import { peekAgent } from '../app/peek-agent.js'
 import { retryMerge } from '../app/retry-merge.js'
@@ -75,6 +77,12 @@ export function dashboardSource(town: Town, context: CliContext): DashboardSourc
       const merge = retryMerge(town, entry)
       await kickMergeQueue(town)
       return `${merge.shownId} is queued again`
+    },
+    answer: async (id, words) => {
+      const { questions } = getAsk(town.ledger.read(), id)
+      // One line for several questions.
+      const { ask } = await answerAsk(town, id, questions.length > 1 ? words.split(';') : [words])
+      return `${ask.agent} has its answer: ${answerText(ask.answer)}`
     },
     attach: async (agent) => {
       const orchestrator = await town.orchestrator()

@@ -14,6 +14,8 @@ export interface DashboardSource {
   sling(words: string): Promise<string>
   /** @param entryId - `Merge.id` */
   retryMerge(entryId: string): Promise<string>
+  /** @param words - as typed after `gt answer ID`; resolves when the session said that it has the answer */
+  answer(askId: string, words: string): Promise<string>
   /** Gives the terminal away; resolves when the person came back. */
   attach(agentId: string): Promise<void>
 }

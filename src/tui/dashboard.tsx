@@ -60,7 +60,8 @@ export function Dashboard({ source, terminal, stdin, stdout, theme, now }: Dashb
   const preview = usePreview(source, isHere ? previewWish(state.screen, watched, view, size) : undefined)
   const screen = useMemo(() => previewLines(preview), [preview])
 
-  const hints = hintsFor(state.screen, theme)
+  const asks = view?.asks.some((ask) => ask.agent === watched?.id && ask.status === 'open') === true
+  const hints = hintsFor(state.screen, theme, asks)
   const bottom = bottomLines({
     prompt: state.prompt,
     message: state.message,
@@ -165,6 +166,7 @@ function listNeeds(view: TownView, shown: readonly AgentView[]) {
   return {
     agents: shown.length,
     groups: groupAgents(shown).length,
+    asks: view.asks.length,
     problems: view.problems.length,
     extras: withTitle(view.queue.length) + withTitle(view.convoys.length),
   }
@@ -185,6 +187,9 @@ function whatIsAround({ view, shown, page, scrollable }: Frame): Surroundings {
       id: entry.id,
       canRetry: entry.status !== 'merged',
     })),
+    asks: view.asks
+      .filter((ask) => ask.status === 'open')
+      .map(({ id, agent, kind, options }) => ({ id, agent, kind, options: options[0]?.length ?? 0 })),
     convoys: view.convoys.length,
     hasProblems: view.problems.length > 0,
     page,

@@ -9,7 +9,20 @@ const BACK_HINTS: Hints = [
 ]
 
 /** What the bottom line offers on each screen. */
-export function hintsFor(screen: Screen, theme: Theme): Hints {
+/** @param asks - whether the agent in sight waits for an answer */
+export function hintsFor(screen: Screen, theme: Theme, asks = false): Hints {
+  const rest = screenHints(screen, theme)
+  return asks && (screen.kind === 'town' || screen.kind === 'peek') ? [...ANSWER_HINTS, ...rest] : rest
+}
+
+const ANSWER_HINTS: Hints = [
+  ['a', 'allow'],
+  ['A', 'always'],
+  ['d', 'deny'],
+  ['t', 'answer in words'],
+]
+
+function screenHints(screen: Screen, theme: Theme): Hints {
   const { enter } = theme.glyphs
   switch (screen.kind) {
     case 'town':

@@ -15,7 +15,8 @@ const SIDE_BY_SIDE_COLUMNS = 120
 
 export interface TownLayout {
   kind: 'beside' | 'below'
-  /** Lines for problems; 0 = none. */
+  /** Lines for what is asked, and for problems; 0 = none. */
+  asks: number
   problems: number
   list: Rect
   /** Below the list, for queue and convoys; height 0 = not there. */
@@ -26,6 +27,7 @@ export interface TownLayout {
 export interface TownNeeds {
   agents: number
   groups: number
+  asks: number
   problems: number
   bottom: number
   /** Lines of queue and convoys, titles included. */
@@ -33,14 +35,15 @@ export interface TownNeeds {
 }
 
 /**
- * Header, problems, list and panel (each under a title line), bottom line. In lines:
+ * Header, asks, problems, list and panel (each under a title line), bottom line. In lines:
  *
  *   beside: 1 header, problems, 1 titles, body, bottom        below: … , 1 title, list, 1 title, panel, bottom
  */
 export function planTown(size: Size, needs: TownNeeds): TownLayout {
   const { columns, rows } = size
   const problems = Math.min(needs.problems, rows < 24 ? 1 : 3)
-  const inner = rows - 1 - problems - needs.bottom
+  const asks = Math.min(needs.asks, rows < 24 ? 1 : 4)
+  const inner = rows - 1 - asks - problems - needs.bottom
   if (columns >= SIDE_BY_SIDE_COLUMNS) {
     const width = Math.min(100, Math.round(columns * 0.48))
     const height = inner - 1
@@ -49,6 +52,7 @@ export function planTown(size: Size, needs: TownNeeds): TownLayout {
       height - roomy >= MIN_EXTRAS && needs.extras > 0 ? Math.min(needs.extras, height - roomy) : 0
     return {
       kind: 'beside',
+      asks,
       problems,
       list: { width, height: height - extras },
       extras: { width, height: extras },
@@ -61,6 +65,7 @@ export function planTown(size: Size, needs: TownNeeds): TownLayout {
   const list = Math.max(1, Math.min(wanted, most, body - 3))
   return {
     kind: 'below',
+    asks,
     problems,
     list: { width: columns, height: list },
     extras: { width: 0, height: 0 },

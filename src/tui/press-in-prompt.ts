@@ -22,6 +22,8 @@ function submitPrompt(state: UiState, prompt: TextPrompt): Step {
   const text = inputText(prompt.input).trim()
   if (text === '' || prompt.kind === 'filter') return { state }
   if (prompt.kind === 'new') return { state, effect: { kind: 'sling', words: text } }
+  if (prompt.kind === 'answer')
+    return { state, effect: { kind: 'answer', ask: prompt.ask, agent: prompt.agent, words: text } }
   return { state, effect: { kind: 'reply', agent: prompt.agent, text } }
 }
 
@@ -31,6 +33,7 @@ function withoutDraft(state: UiState, prompt: TextPrompt): UiState {
 }
 
 function draftKey(prompt: TextPrompt): string {
+  if (prompt.kind === 'answer') return prompt.ask
   return prompt.kind === 'reply' ? prompt.agent : prompt.kind
 }
 

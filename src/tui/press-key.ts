@@ -77,7 +77,11 @@ function pressInTown(state: UiState, command: string, around: Surroundings): Ste
         ? { state }
         : { state: { ...state, selected: agent, screen: { kind: 'peek', agent, up: 0 } } }
     default:
-      return openScreen(state, command, around) ?? actOnAgent(state, command, agent)
+      return (
+        openScreen(state, command, around) ??
+        actOnAsk(state, command, agent, around) ??
+        actOnAgent(state, command, agent)
+      )
   }
 }
 
@@ -104,6 +108,29 @@ function actOnAgent(state: UiState, command: string, agent: string | undefined):
   return { state }
 }
 
+const ANSWERS: Readonly<Record<string, string>> = { a: 'allow', A: 'always', d: 'deny' }
+
+/** Keys that answer the oldest thing that the agent in sight asks; undefined for keys that have nothing to do with it. */
+function actOnAsk(
+  state: UiState,
+  command: string,
+  agent: string | undefined,
+  around: Surroundings,
+): Step | undefined {
+  const ask = around.asks.find((one) => one.agent === agent)
+  const isOption = ask?.kind === 'question' && /^[1-9]$/.test(command) && Number(command) <= ask.options
+  const words = isOption ? command : ANSWERS[command]
+  if (words === undefined && command !== 't') return undefined
+  if (ask === undefined || agent === undefined) {
+    const text = `${agent ?? 'nobody'} asks nothing${around.asks[0] ? `; ${around.asks[0].agent} does` : ''}`
+    return { state: { ...state, message: { kind: 'error', text } } }
+  }
+  const chosen = { ...state, selected: agent }
+  if (words !== undefined) return { state: chosen, effect: { kind: 'answer', ask: ask.id, agent, words } }
+  const input = lineInput(state.drafts[ask.id])
+  return { state: { ...chosen, prompt: { kind: 'answer', ask: ask.id, agent, input } } }
+}
+
 function pressInPeek(
   state: UiState,
   screen: Extract<Screen, { kind: 'peek' }>,
@@ -122,6 +149,8 @@ function pressInPeek(
   if (command === 'space') return { state: { ...state, screen: { kind: 'town' } } }
   if (command === 'enter' || command === 'i' || command === 'D')
     return actOnAgent(state, command, screen.agent)
+  const answered = actOnAsk(state, command, screen.agent, around)
+  if (answered) return answered
   return back(state, command)
 }
 

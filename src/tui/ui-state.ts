@@ -28,6 +28,7 @@ export type Screen =
 export type Prompt =
   | { kind: 'reply'; agent: string; input: LineInput }
   | { kind: 'new'; input: LineInput }
+  | { kind: 'answer'; ask: string; agent: string; input: LineInput }
   | { kind: 'filter'; input: LineInput }
   | { kind: 'stop'; agent: string }
 
@@ -61,11 +62,21 @@ export interface Surroundings {
   agents: readonly string[]
   /** Entries as listed; what is merged cannot be retried. */
   queue: readonly { id: string; canRetry: boolean }[]
+  /** What waits for an answer, oldest first. */
+  asks: readonly AskInSight[]
   convoys: number
   hasProblems: boolean
   /** Lines that a page holds, and how far the present screen can be scrolled. */
   page: number
   scrollable: number
+}
+
+export interface AskInSight {
+  id: string
+  agent: string
+  kind: 'permission' | 'question'
+  /** How many answers are offered. */
+  options: number
 }
 
 export type Effect =
@@ -76,6 +87,8 @@ export type Effect =
   | { kind: 'stop'; agent: string }
   | { kind: 'sling'; words: string }
   | { kind: 'retry'; entry: string }
+  /** `words` as after `gt answer ID`. */
+  | { kind: 'answer'; ask: string; agent: string; words: string }
 
 export interface Step {
   state: UiState

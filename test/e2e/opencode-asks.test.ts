@@ -13,6 +13,7 @@ import {
   promptOf,
   untilState,
 } from './support-opencode.js'
+import { Terminal } from './support-terminal.js'
 import { expectRefusal } from './support-work.js'
 
 /** A real OpenCode that asks before it runs some commands, and is answered with gt. */
@@ -39,6 +40,7 @@ const TURNS: Turn[] = [
       { tools: [{ tool: 'question', args: QUESTION }] },
       { tools: [bash('make harm')] },
       { tools: [{ tool: 'task', args: { description: 'd', prompt: 'CHILD', subagent_type: 'general' } }] },
+      { tools: [bash('date +dashboard')] },
       { tools: [bash('date +screen')] },
       { tools: [bash('date +stopped')] },
       { tools: [bash('date +late')] },
@@ -167,6 +169,18 @@ describe('an ask', () => {
     expect((await closed(ask.id)).reply).toBe('reject')
   })
 
+  test('is on top of the dashboard, where one key answers it', async () => {
+    const ask = await asked('date +dashboard')
+    await using terminal = new Terminal(lab.town)
+    await terminal.start('gt agents')
+    await terminal.shows(/▌◐ proj\/toast +bash: date \+dashboard +a allow {2}A always {2}d deny {2}t text/)
+    await terminal.type('a')
+    await terminal.shows(/proj\/toast has its answer: allow/)
+    expect(await closed(ask.id)).toMatchObject({ reply: 'once', answeredBy: 'human' })
+    await terminal.type('q')
+    await terminal.shows(/exit code 0/)
+  })
+
   test('that somebody answers on the screen is closed, too', async () => {
     const { town } = lab
     const ask = await asked('date +screen')
@@ -199,7 +213,7 @@ describe('an ask', () => {
   test('that nobody answers in time is denied, and the agent is told by mail', async () => {
     const { town } = lab
     const ask = await asked('date +late')
-    expect(await resultOf(7)).toContain('nobody answered in time')
+    expect(await resultOf(8)).toContain('nobody answered in time')
     setDeadline('30m')
     expect(await closed(ask.id)).toMatchObject({ answeredBy: 'deadline', reply: 'reject' })
     const { mails } = await town.json<{ mails: { subject: string }[] }>(

@@ -3,7 +3,7 @@ import { UsageError } from '../../src/domain/errors.js'
 import { runDashboard } from '../../src/tui/run-dashboard.js'
 import { FakeTerminal, widest } from './fake-terminal.js'
 import { openDashboard } from './open-dashboard.js'
-import { agent, busyTown, merge, onBead, town } from './sample-town.js'
+import { agent, ask, busyTown, merge, onBead, town } from './sample-town.js'
 
 // Every wait has its own, shorter deadline that prints the screen.
 vi.setConfig({ testTimeout: 20_000 })
@@ -603,5 +603,88 @@ describe('what it costs', () => {
     terminal.type('q')
     await terminal.shows('other')
     expect(dashboard.previews.length - before).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('what agents ask', () => {
+  const question = ask('q-2', 'infra/dag', {
+    kind: 'question',
+    tool: 'question',
+    patterns: [],
+    questions: ['Tea or coffee?'],
+    options: [['Tea', 'Coffee']],
+    isSubagent: true,
+  })
+  const asking = () => ({ ...busyTown(), asks: [ask('q-1', 'proj/toast'), question] })
+
+  test('is on top, and one key answers that of the selected agent', async () => {
+    await using dashboard = await openDashboard(asking(), { columns: 120, rows: 30 })
+    const { terminal, calls } = dashboard
+    const screen = await terminal.shows('npm install left-pad')
+    const [, first, second] = screen.split('\n')
+    expect(first).toMatch(
+      /^▌◐ proj\/toast +bash: npm install left-pad +a allow {2}A always {2}d deny {2}t text {2}4m$/,
+    )
+    expect(second).toMatch(/^ ◐ infra\/dag +Tea or coffee\? \(a subagent\) +4m$/)
+    expect(screen.split('\n').at(-1)).toMatch(/^a allow · A always · d deny · t answer in words/)
+    for (const [key, words] of [
+      ['a', 'allow'],
+      ['A', 'always'],
+      ['d', 'deny'],
+    ] as const) {
+      terminal.type(key)
+      await terminal.shows(`done: answer q-1 ${words}`)
+    }
+    terminal.type('1')
+    terminal.type(DOWN)
+    await terminal.shows('1 Tea  2 Coffee  t text  d no answer')
+    terminal.type('3')
+    terminal.type('2')
+    await terminal.shows('done: answer q-2 2')
+    expect(calls).toEqual(['answer q-1 allow', 'answer q-1 always', 'answer q-1 deny', 'answer q-2 2'])
+  })
+
+  test('is answered in words, which stay when they could not be delivered', async () => {
+    let tries = 0
+    const answer = async (id: string, words: string) => {
+      tries += 1
+      if (tries === 1) throw new UsageError(`${id} is not there yet`, { code: 'x' })
+      return `told ${words}`
+    }
+    await using dashboard = await openDashboard(asking(), { source: { answer } })
+    const { terminal } = dashboard
+    terminal.type('t')
+    await terminal.shows('answer proj/toast ❯')
+    terminal.type('use what is there')
+    terminal.type('\r')
+    await terminal.shows('q-1 is not there yet')
+    terminal.type('t')
+    await terminal.shows('answer proj/toast ❯ use what is there')
+    terminal.type('\r')
+    await terminal.shows('told use what is there')
+  })
+
+  test('is not asked by everybody: the key says who does', async () => {
+    await using dashboard = await openDashboard({ ...busyTown(), asks: [question] })
+    const { terminal, calls } = dashboard
+    terminal.type('a')
+    await terminal.shows('proj/toast asks nothing; infra/dag does')
+    expect(calls).toEqual([])
+  })
+
+  test('that is answered already waits for its proof, and takes no second answer', async () => {
+    const answered = ask('q-1', 'proj/toast', { status: 'answered', answeredBy: 'deadline' })
+    await using dashboard = await openDashboard({ ...busyTown(), asks: [answered] })
+    await dashboard.terminal.shows('answered by deadline, not confirmed 4m')
+    dashboard.terminal.type('a')
+    await dashboard.terminal.shows('proj/toast asks nothing')
+  })
+
+  test('leaves room for the town when there is much of it', async () => {
+    const asks = Array.from({ length: 20 }, (_, i) => ask(`q-${i}`, i === 15 ? 'proj/toast' : 'proj/nux'))
+    await using dashboard = await openDashboard({ ...busyTown(), asks }, { columns: 100, rows: 30 })
+    const screen = await dashboard.terminal.shows('+16 gt asks')
+    const rows = screen.split('\n').slice(1, 5)
+    expect(rows.some((row) => row.startsWith('▌◐ proj/toast'))).toBe(true)
   })
 })

@@ -16,6 +16,7 @@ const source: DashboardSource = {
   sling: async (words) => {
     throw new Error(`no such rig: ${words}`)
   },
+  answer: async (askId) => `${askId} is answered`,
   retryMerge: async (entryId) => `${entryId} is queued again`,
   attach: (agentId) =>
     new Promise((resolve) => {

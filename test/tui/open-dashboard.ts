@@ -46,6 +46,7 @@ export async function openDashboard(view: TownView | undefined, wishes: Wishes =
     reply: (agentId, text) => note(`reply ${agentId} ${text}`),
     stop: (agentId) => note(`stop ${agentId}`),
     sling: (words) => note(`sling ${words}`),
+    answer: (askId, words) => note(`answer ${askId} ${words}`),
     retryMerge: (entryId) => note(`retry ${entryId}`),
     attach: async (agentId) => {
       calls.push(`attach ${agentId}`)

@@ -139,14 +139,19 @@ describe('layout', () => {
   test.each(sizes)('%ix%i is filled exactly, whatever there is to show', (columns, rows) => {
     for (const agents of [0, 1, 10, 200]) {
       for (const problems of [0, 1, 9]) {
-        for (const bottom of [1, 3]) {
+        for (const [bottom, asks] of [
+          [1, 0],
+          [3, 0],
+          [1, 2],
+          [3, 9],
+        ] as const) {
           const plan = planTown(
             { columns, rows },
-            { agents, groups: Math.min(agents, 4), problems, bottom, extras: 6 },
+            { agents, groups: Math.min(agents, 4), asks, problems, bottom, extras: 6 },
           )
           const { list, panel, extras } = plan
           const parts = plan.kind === 'beside' ? [1 + panel.height] : [1 + list.height, 1 + panel.height]
-          expect(1 + plan.problems + parts.reduce((a, b) => a + b) + bottom).toBe(rows)
+          expect(1 + plan.asks + plan.problems + parts.reduce((a, b) => a + b) + bottom).toBe(rows)
           expect(Math.min(list.height, panel.height)).toBeGreaterThan(0)
           if (plan.kind === 'beside')
             expect([list.height + extras.height, list.width + 1 + panel.width]).toEqual([
@@ -218,6 +223,7 @@ describe('keys', () => {
     agents: ['a', 'b', 'c'],
     queue: [],
     convoys: 0,
+    asks: [],
     hasProblems: false,
     page: 2,
     scrollable: 0,

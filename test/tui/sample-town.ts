@@ -1,4 +1,5 @@
 import type { AgentView, ConvoyView, TownView } from '../../src/app/town-view.js'
+import type { Ask } from '../../src/domain/ask.js'
 import type { AgentId, BeadId } from '../../src/domain/ids.js'
 import type { Merge } from '../../src/domain/merge.js'
 
@@ -60,6 +61,29 @@ export function merge(id: string, over: Partial<Merge> = {}): Merge {
     attempts: 1,
     createdAt: minutesAgo(7),
     updatedAt: minutesAgo(3),
+    ...over,
+  }
+}
+
+export function ask(id: string, agentId: string, over: Partial<Ask> = {}): Ask {
+  return {
+    id,
+    shownId: id,
+    generation: 1,
+    agent: agentId,
+    session: 's-1',
+    conversation: 'ses_1',
+    isSubagent: false,
+    kind: 'permission',
+    request: 'per_1',
+    tool: 'bash',
+    patterns: ['npm install left-pad'],
+    always: [],
+    context: '',
+    questions: [],
+    options: [],
+    status: 'open',
+    createdAt: minutesAgo(4),
     ...over,
   }
 }

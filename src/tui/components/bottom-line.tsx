@@ -69,11 +69,13 @@ function promptLine(prompt: Prompt, width: number, theme: Theme): Line {
 
 function promptLabel(prompt: Exclude<Prompt, { kind: 'stop' }>): string {
   if (prompt.kind === 'reply') return `reply to ${prompt.agent}`
+  if (prompt.kind === 'answer') return `answer ${prompt.agent}`
   return prompt.kind === 'new' ? 'new work' : 'filter'
 }
 
 function promptHint(prompt: Exclude<Prompt, { kind: 'stop' }>): string {
   if (prompt.kind === 'reply') return 'Enter sends, Esc cancels'
+  if (prompt.kind === 'answer') return 'words: a permission is denied with them, a question answered'
   return prompt.kind === 'new'
     ? 'issue-123 proj, or "fix the login page" proj'
     : 'agent, state, bead; Enter keeps, Esc clears'

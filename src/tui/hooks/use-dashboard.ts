@@ -108,6 +108,8 @@ function request(source: DashboardSource, effect: Request): readonly [string, ()
       return [`stopping ${effect.agent}`, async () => source.stop(effect.agent)]
     case 'sling':
       return [`slinging ${effect.words}`, async () => source.sling(effect.words)]
+    case 'answer':
+      return [`answering ${effect.agent}`, async () => source.answer(effect.ask, effect.words)]
     case 'retry':
       return [`retrying ${effect.entry}`, async () => source.retryMerge(effect.entry)]
   }
@@ -116,5 +118,7 @@ function request(source: DashboardSource, effect: Request): readonly [string, ()
 /** What could not be delivered is there again when the prompt is opened next. */
 function keepDraft(state: UiState, effect: Request, put: (state: UiState) => void): void {
   if (effect.kind === 'reply') put({ ...state, drafts: { ...state.drafts, [effect.agent]: effect.text } })
+  if (effect.kind === 'answer' && !/^(allow|always|deny|\d)$/.test(effect.words))
+    put({ ...state, drafts: { ...state.drafts, [effect.ask]: effect.words } })
   if (effect.kind === 'sling') put({ ...state, drafts: { ...state.drafts, new: effect.words } })
 }

@@ -8,6 +8,8 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['Enter', 'attach: its terminal becomes yours'],
   ['Space', 'peek: its screen, full size'],
   ['i', 'reply: type into its session'],
+  ['a A d', 'answer what it asks: allow, always, deny'],
+  ['t, 1 to 9', 'answer in words; with an option'],
   ['n', 'new work: sling a bead or a sentence'],
   ['D', 'stop the agent (asks first)'],
   ['m', 'merge queue; r there retries'],
@@ -43,7 +45,7 @@ export function helpLines(width: number, theme: Theme): Line[] {
 
 const STATE_MEANINGS: Readonly<Record<(typeof AGENT_STATES)[number], string>> = {
   waiting: 'waits for your answer',
-  failed: 'its program ended by itself',
+  failed: 'its program ended, or its turn broke',
   stalled: 'nothing moved for long',
   unknown: 'could not be asked',
   limited: 'out of quota for a while',

@@ -2,6 +2,7 @@ import { Box } from 'ink'
 import type { AgentView, TownView } from '../../app/town-view.js'
 import { agentListView } from '../components/agent-list.js'
 import { AgentPanel } from '../components/agent-panel.js'
+import { Asks } from '../components/asks.js'
 import { Header } from '../components/header.js'
 import { Lines } from '../components/lines.js'
 import { Problems } from '../components/problems.js'
@@ -35,6 +36,14 @@ export function TownScreen(props: TownScreenProps) {
   return (
     <Box flexDirection="column" width={width}>
       <Header view={view} now={now} width={width} theme={theme} />
+      <Asks
+        asks={view.asks}
+        selected={props.selected?.id}
+        now={now}
+        width={width}
+        height={layout.asks}
+        theme={theme}
+      />
       <Problems problems={view.problems} width={width} height={layout.problems} theme={theme} />
       {view.agents.length === 0 ? (
         <EmptyTown {...props} />
