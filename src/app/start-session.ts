@@ -101,6 +101,7 @@ export async function startSession(
       session: sessionId,
       targetBranch: start.rig.branch,
       stalledAfterMs: town.config.limits.stalledAfterMs,
+      autonomous: start.role.autonomous,
       gtProgram: town.places.gtProgram,
       gtFolder: town.places.gtFolder,
       runDir: town.places.runDir,

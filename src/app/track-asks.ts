@@ -70,7 +70,7 @@ export function trackAsks(town: Town, view: View, session: Entity, bead: string)
       fields: f,
       createdAt: at,
     })
-    const decided = policyAnswer(ask, town.config.asks.policies)
+    const decided = policyAnswer(ask, town.config.asks.policies) ?? autonomousAnswer(town, ask)
     if (decided)
       Object.assign(f, { status: 'answered', answer: { ...decided.answer }, answered_by: decided.by })
     drafts.push({
@@ -108,6 +108,12 @@ export function trackAsks(town: Town, view: View, session: Entity, bead: string)
     open: () => waiting().flatMap(({ ask }) => (ask.session === session.id ? [ask] : [])),
     ops: () => drafts.flatMap(draftOps),
   }
+}
+
+/** A terminal program is started with its own flag for this; in a server nobody else would answer. */
+function autonomousAnswer(town: Town, ask: Ask): { answer: AskAnswer; by: string } | undefined {
+  const isAutonomous = town.env.GT_AUTONOMOUS === '1' && ask.kind === 'permission'
+  return isAutonomous ? { answer: { reply: 'once' }, by: 'autonomous' } : undefined
 }
 
 function draftOps({ ask, born, move }: Draft): Op[] {

@@ -63,6 +63,8 @@ export interface Identity {
   conversation?: string
   targetBranch?: string
   stalledAfterMs: number
+  /** Its program may do what it asks for, where no policy says otherwise. */
+  autonomous: boolean
   /** Absolute path of the gt program, and its folder for PATH. */
   gtProgram: string
   gtFolder: string
@@ -115,6 +117,7 @@ export function sessionEnv(request: {
   set('GT_CONVERSATION', identity.conversation)
   set('GT_TARGET_BRANCH', identity.targetBranch)
   set('GT_STALLED_AFTER_MS', String(identity.stalledAfterMs))
+  set('GT_AUTONOMOUS', identity.autonomous ? '1' : undefined)
   set('GT_BIN', identity.gtProgram)
   set('GT_RUN_DIR', identity.runDir)
   set('GT_BELL_DIR', identity.bellDir)

@@ -59,6 +59,7 @@ const identity = {
   session: 's-1',
   targetBranch: 'main',
   stalledAfterMs: 300_000,
+  autonomous: true,
   gtProgram: '/gt/bin/gt',
   gtFolder: '/gt/bin',
   runDir: '/t/run',

@@ -232,6 +232,20 @@ describe('asks', () => {
     expect((await lab.town.json<{ asks: unknown[] }>('asks', '--all')).asks).toHaveLength(before)
   })
 
+  it('of an autonomous agent are allowed without a person, unless a policy denies them', async () => {
+    lab.town.appendToml('[[asks.policies]]\npattern = "per_no*"\nanswer = "deny"')
+    const input = [asked('per_yes'), asked('per_no')].map((line) => `${JSON.stringify(line)}\n`).join('')
+    const env = { ...as(session), GT_AUTONOMOUS: '1' }
+    const ran = await lab.town.gtIn(lab.town.root, { env, input }, 'report', '--json', '-')
+    expect(JSON.parse(ran.stdout).asks).toMatchObject([
+      { request: 'per_yes', answer: { reply: 'once' } },
+      { request: 'per_no', answer: { reply: 'reject' } },
+    ])
+    const { asks } = await lab.town.json<{ asks: { answeredBy: string }[] }>('asks')
+    expect(asks.map((ask) => ask.answeredBy)).toEqual(['autonomous', 'policy 1'])
+    await report([{ type: 'session.idle', session: 'ses_1' }])
+  })
+
   it('cannot be answered by the agent that asks', async () => {
     await report([asked('per_own')])
     const { asks } = await lab.town.json<{ asks: { id: string }[] }>('asks')
