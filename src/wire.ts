@@ -5,6 +5,7 @@ import type { Patient } from './app/check.js'
 import type { Town, TownPlaces } from './app/town.js'
 import { checkConfig, loadConfig } from './config/load-config.js'
 import { locateTown, type Whereabouts } from './config/locate-town.js'
+import { agentFrom } from './domain/agent.js'
 import { ConflictError, ExternalError, GtError, OperationError } from './domain/errors.js'
 import { type AgentId, HUMAN } from './domain/ids.js'
 import type { Runtime } from './domain/runtime.js'
@@ -24,6 +25,8 @@ import { randomBytes } from './system/random-bytes.js'
 export interface Surroundings extends Whereabouts {
   packageDir: string
   pid: number
+  /** Told what a person should know and is no error. */
+  remark?: (text: string) => void
 }
 
 /** @throws NotFoundError code `no-town`, ConfigError */
@@ -51,7 +54,7 @@ export async function openTown(around: Surroundings): Promise<Town> {
     env,
     step,
     orchestrator() {
-      orchestrator ??= makeOrchestrator({ root, places, host, env }, config.backend)
+      orchestrator ??= makeOrchestrator(town, packageDir, around.remark ?? (() => undefined))
       return orchestrator
     },
     repositories() {
@@ -179,17 +182,64 @@ function actorOf(env: Whereabouts['env'], root: string): AgentId {
   return id !== undefined && ofThisTown && /^[a-z0-9-]+\/[a-z0-9-]+$/.test(id) ? (id as AgentId) : HUMAN
 }
 
+/** Both backends, each loaded when the first agent needs it: which one, is recorded with the agent. */
 async function makeOrchestrator(
-  { root, places, host, env }: Pick<Town, 'root' | 'places' | 'host' | 'env'>,
-  backend: string,
+  town: Town,
+  packageDir: string,
+  remark: (text: string) => void,
 ): Promise<Orchestrator> {
-  if (backend !== 'tmux') {
-    throw new OperationError(`backend "${backend}" is not in this version of gt`, {
-      code: 'not-supported',
-      hint: 'set backend = "tmux" in [orchestration] of town.toml',
-      details: { backend },
-    })
+  const { places, ledger } = town
+  const lockDir = join(places.runDir, 'locks')
+  const [{ createHybridOrchestrator }, { tmuxSocketPath }] = await Promise.all([
+    import('./orchestrators/hybrid/hybrid-orchestrator.js'),
+    import('./orchestrators/tmux/socket-path.js'),
+  ])
+  const socketPath = tmuxSocketPath(town.root)
+  let tmux: Promise<Orchestrator> | undefined
+  let opencode: Promise<Orchestrator> | undefined
+  return createHybridOrchestrator({
+    lockDir,
+    fallback: town.config.fallback,
+    parts: {
+      tmux() {
+        tmux ??= makeTmux(town, socketPath, lockDir)
+        return tmux
+      },
+      opencode() {
+        opencode ??= makeOpencode(town, packageDir, socketPath, remark)
+        return opencode
+      },
+    },
+    mayHold: {
+      // A program can outlive its tmux server, which is then known by its file alone.
+      tmux: () => existsSync(socketPath) || namesIn(lockDir).some((name) => name.endsWith('.process')),
+      opencode: () => ['sessions', 'servers'].some((dir) => existsSync(join(places.runDir, 'opencode', dir))),
+    },
+    recorded: () =>
+      new Map(
+        ledger
+          .read()
+          .list({ kind: 'agent' })
+          .map(agentFrom)
+          .filter((agent) => agent.session !== undefined && agent.worktree !== undefined)
+          .map((agent) => [agent.id, agent.backend]),
+      ),
+  })
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
   }
+}
+
+async function makeTmux(
+  { env, host }: Pick<Town, 'env' | 'host'>,
+  socketPath: string,
+  lockDir: string,
+): Promise<Orchestrator> {
   const path = env.PATH ?? '/usr/bin:/bin'
   // Said here, so that it is known before anything is claimed.
   if (host.findProgram('tmux', path) === undefined) {
@@ -198,15 +248,41 @@ async function makeOrchestrator(
       hint: 'install tmux 3.2 or newer',
     })
   }
-  const [{ createTmuxOrchestrator }, { tmuxSocketPath }] = await Promise.all([
-    import('./orchestrators/tmux/tmux-orchestrator.js'),
-    import('./orchestrators/tmux/socket-path.js'),
-  ])
-  return createTmuxOrchestrator({
-    socketPath: tmuxSocketPath(root),
-    lockDir: join(places.runDir, 'locks'),
-    path,
+  const { createTmuxOrchestrator } = await import('./orchestrators/tmux/tmux-orchestrator.js')
+  return createTmuxOrchestrator({ socketPath, lockDir, path })
+}
+
+async function makeOpencode(
+  town: Town,
+  packageDir: string,
+  tmuxSocketPath: string,
+  remark: (text: string) => void,
+): Promise<Orchestrator> {
+  const { createOpencodeOrchestrator } = await import('./orchestrators/opencode/opencode-orchestrator.js')
+  const { url, ...servers } = town.config.servers
+  const password = town.env.GT_OPENCODE_SERVER_PASSWORD
+  const username = town.env.GT_OPENCODE_SERVER_USERNAME ?? 'opencode'
+  return createOpencodeOrchestrator({
+    townRoot: town.root,
+    runDir: town.places.runDir,
+    env: town.env,
+    tmuxSocketPath,
+    ...servers,
+    ...(url === undefined
+      ? {}
+      : { external: { url, username, ...(password === undefined ? {} : { password }) } }),
+    remark,
+    async prepareConfig() {
+      const { prepareOpencodeServerDir } = await import('./runtime-files/opencode-home.js')
+      const dir = join(town.places.runDir, 'opencode', 'server-config')
+      await prepareOpencodeServerDir({ dir, pluginSource: readPlugin(packageDir) })
+      return dir
+    },
   })
+}
+
+function readPlugin(packageDir: string): string {
+  return readFileSync(join(packageDir, 'dist', 'plugin', 'gastown.js'), 'utf8')
 }
 
 async function prepareRuntime(
@@ -220,7 +296,7 @@ async function prepareRuntime(
   const dir = join(places.runDir, 'opencode')
   await prepareOpencodeConfigDir({
     dir,
-    pluginSource: readFileSync(join(packageDir, 'dist', 'plugin', 'gastown.js'), 'utf8'),
+    pluginSource: readPlugin(packageDir),
   })
   return { config_dir: dir }
 }

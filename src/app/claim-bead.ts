@@ -1,5 +1,6 @@
 import { type Agent, agentFrom, nextAgentName } from '../domain/agent.js'
 import type { Bead } from '../domain/bead.js'
+import type { SessionBackend } from '../domain/choose-backend.js'
 import type { Role } from '../domain/config.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
 import { type AgentId, agentId, branchName } from '../domain/ids.js'
@@ -19,6 +20,7 @@ export interface Crew {
   rig: Rig
   role: Role
   runtime: Runtime
+  backend: SessionBackend
   base: string
 }
 
@@ -73,7 +75,7 @@ function claimOps(town: Town, view: View, crew: Crew, bead: Bead, id: AgentId, r
   const fields = {
     role: crew.role.name,
     runtime: crew.runtime.name,
-    backend: town.config.backend,
+    backend: crew.backend,
     rig: crew.rig.name,
     hook: bead.id,
     worktree: town.places.worktree(crew.rig.name, id.slice(id.indexOf('/') + 1)),

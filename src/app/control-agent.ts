@@ -1,4 +1,6 @@
 import type { Agent } from '../domain/agent.js'
+import { chooseBackend, type Fallback } from '../domain/choose-backend.js'
+import type { BackendName } from '../domain/config.js'
 import { ConflictError, OperationError } from '../domain/errors.js'
 import { firstPrompt, resumePrompt } from '../domain/first-prompt.js'
 import { checkProgram, pick } from './choose-runtime.js'
@@ -36,14 +38,22 @@ export interface Resumed {
   agent: string
   mode: 'resume' | 'new'
   location: string
+  /** Another backend than the wanted one had to take it. */
+  fallback?: Fallback
 }
 
 /**
  * Starts an agent's session again on its own bead and worktree.
  * @param mode - `resume` continues the conversation where the runtime can and it is known; `new` begins a fresh one
+ * @param wanted - another backend than the one that it had; a conversation can only be continued where it is
  * @throws ConflictError code `already-running`; OperationError code `nothing-hooked`
  */
-export async function restartAgent(town: Town, typed: string, mode: 'resume' | 'new'): Promise<Resumed> {
+export async function restartAgent(
+  town: Town,
+  typed: string,
+  mode: 'resume' | 'new',
+  wanted?: BackendName,
+): Promise<Resumed> {
   const view = town.ledger.read()
   const agent = getAgent(view, typed)
   checkHere(town, agent)
@@ -64,7 +74,10 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
       hint: 'try again',
     })
   }
-  const conversation = findSession(view, agent)?.conversation
+  const backend =
+    wanted === undefined ? agent.backend : chooseBackend({ wanted, town: town.config.backend, runtime })
+  await orchestrator.check?.({ runtime, backend })
+  const conversation = backend === agent.backend ? findSession(view, agent)?.conversation : undefined
   const continues = mode === 'resume' && conversation !== undefined && runtime.resumeArgs.length > 0
   const observed = await startSession(
     town,
@@ -75,6 +88,7 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
       rig,
       ...(bead === undefined ? {} : { bead }),
       cwd: worktree,
+      backend,
       mode: continues ? 'resume' : 'new',
       ...(continues ? { conversation } : {}),
       prompt: mode === 'resume' ? resumePrompt(bead, live.why) : firstPrompt(runtime, bead, undefined),
@@ -82,7 +96,9 @@ export async function restartAgent(town: Town, typed: string, mode: 'resume' | '
     },
     () => [{ o: 'set', id: agent.id, f: { slinger: null } }],
   )
-  return { agent: agent.id, mode: continues ? 'resume' : 'new', location: observed.location }
+  const { location, fallback } = observed
+  const restarted = { agent: agent.id, mode: continues ? ('resume' as const) : ('new' as const), location }
+  return fallback === undefined ? restarted : { ...restarted, fallback }
 }
 
 function requireWork(town: Town, agent: Agent) {

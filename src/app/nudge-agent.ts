@@ -48,7 +48,9 @@ export async function nudgeAgent(
       throw sayWhatToDo(error, agent)
     })
   if (runtime?.hooks !== 'plugin') return { agent: agent.id, receipt: await send(`${words} `) }
-  await untilHeard(town, agent, orchestrator)
+  // A server takes a text as a message and says so; a screen has to be waited for, and its plugin's report.
+  const isMessage = (await orchestrator.provesReceipts?.(agent.id)) ?? false
+  if (!isMessage) await untilHeard(town, agent, orchestrator)
 
   const mark = randomId(town.random.bytes(8), 8)
   const from = town.actor
@@ -65,7 +67,7 @@ export async function nudgeAgent(
     }
   }
   const said = options.isAnonymous === true ? words : `from ${from}: ${words}`
-  const receipt = await send(`[gt:${mark}] ${said} `, { confirm })
+  const receipt = await send(`[gt:${mark}] ${said} `, isMessage ? {} : { confirm })
   town.ledger.transact(town.actor, () => ({
     ops: [{ o: 'ev', type: 'nudge.accepted', data: { agent: agent.id, from, receipt: mark } }],
   }))

@@ -1,5 +1,7 @@
 import { type Agent, agentFrom } from '../domain/agent.js'
 import type { Bead } from '../domain/bead.js'
+import { chooseBackend, type Fallback } from '../domain/choose-backend.js'
+import type { BackendName } from '../domain/config.js'
 import type { GtError } from '../domain/errors.js'
 import { firstPrompt } from '../domain/first-prompt.js'
 import { type AgentId, agentId, branchName } from '../domain/ids.js'
@@ -18,6 +20,8 @@ export interface SlingRequest {
   beads: readonly string[]
   rig: Rig
   runtime?: string
+  /** `hybrid`: by the runtime. */
+  backend?: BackendName
   role?: string
   /** Name of the agent; only with one bead. */
   name?: string
@@ -38,6 +42,8 @@ export interface Slung {
   location: string
   /** An interrupted sling of the same bead was finished. */
   resumed: boolean
+  /** Another backend than the wanted one had to take it. */
+  fallback?: Fallback
 }
 
 export interface SlingPlan {
@@ -123,13 +129,20 @@ async function prepare(town: Town, request: Omit<SlingRequest, 'beads'>): Promis
   const runtimeName = request.runtime ?? role.runtime ?? request.rig.runtime ?? town.config.runtime
   const runtime = pick(town.config.runtimes, runtimeName, 'runtime')
   checkProgram(town, runtime)
-  // Made now, so that a missing tmux or an unsupported backend is said before anything is claimed.
-  await town.orchestrator()
+  const backend = chooseBackend({
+    wanted: request.backend,
+    role: role.backend,
+    rig: request.rig.backend,
+    town: town.config.backend,
+    runtime,
+  })
+  // Asked now, so that a missing tmux or an unsupported backend is said before anything is claimed.
+  await (await town.orchestrator()).check?.({ runtime, backend })
   const repositories = await town.repositories()
   const base = await repositories.targetHead(
     request.base === undefined ? request.rig : { ...request.rig, branch: request.base },
   )
-  return { rig: request.rig, role, runtime, base }
+  return { rig: request.rig, role, runtime, backend, base }
 }
 
 async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingRequest): Promise<Slung> {
@@ -153,6 +166,7 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
     const orchestrator = await town.orchestrator()
     const running = resumed ? await orchestrator.status(agent.id) : undefined
     let location: string
+    let fallback: Fallback | undefined
     if (running?.kind === 'running') {
       location = (await orchestrator.get(agent.id)).location
       town.ledger.transact(town.actor, () => ({ ops: [{ o: 'set', id: agent.id, f: { slinger: null } }] }))
@@ -177,8 +191,10 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
         () => [{ o: 'set', id: agent.id, f: { slinger: null } }],
       )
       location = observed.location
+      fallback = observed.fallback
     }
-    return { bead: bead.shownId, agent: agent.id, branch, worktree, location, resumed }
+    const slung = { bead: bead.shownId, agent: agent.id, branch, worktree, location, resumed }
+    return fallback === undefined ? slung : { ...slung, fallback }
   } catch (error) {
     // An agent that was quick has handed in already: its work is not undone because we were still looking at its screen.
     if (hasMovedOn(town, agent)) {

@@ -1,5 +1,6 @@
 import type { Agent } from '../domain/agent.js'
 import type { Bead } from '../domain/bead.js'
+import type { Fallback, SessionBackend } from '../domain/choose-backend.js'
 import type { Role } from '../domain/config.js'
 import { ExternalError, OperationError, TimeoutError } from '../domain/errors.js'
 import { given } from '../domain/fields.js'
@@ -12,6 +13,10 @@ import { homeHere } from './here.js'
 import { newKey } from './new-key.js'
 import { mailOps } from './send-mail.js'
 import type { Town } from './town.js'
+
+export interface StartedSession extends ObservedSession {
+  fallback?: Fallback
+}
 
 export interface SessionStart {
   agent: Agent
@@ -26,6 +31,8 @@ export interface SessionStart {
   /** The runtime's own conversation id, for resume and fork. */
   conversation?: string
   model?: string
+  /** Left out: the one that was recorded for the agent. */
+  backend?: SessionBackend
   extraArgs?: readonly string[]
 }
 
@@ -41,14 +48,16 @@ export async function startSession(
   town: Town,
   start: SessionStart,
   extraOps: (sessionId: string) => Op[] = () => [],
-): Promise<ObservedSession> {
+): Promise<StartedSession> {
   const { agent, runtime } = start
   checkMode(start)
   const orchestrator = await town.orchestrator()
+  const backend = start.backend ?? agent.backend
   const places = await town.prepareRuntime(runtime)
   const at = new Date(town.clock.now()).toISOString()
-  // A program with a plugin that continues a conversation takes no prompt; its plugin brings the mail that waits for it.
-  const byMail = start.mode === 'resume' && runtime.hooks === 'plugin'
+  // In a terminal, a program with a plugin that continues a conversation takes no prompt; its plugin brings the mail that waits.
+  const takesPrompt = orchestrator.takesPromptOnResume?.({ agent: agent.id, runtime, backend }) ?? false
+  const byMail = start.mode === 'resume' && runtime.hooks === 'plugin' && !takesPrompt
   const prompt = byMail ? undefined : start.prompt
 
   const { id: sessionId } = town.ledger.transact(town.actor, (view) => {
@@ -56,7 +65,7 @@ export async function startSession(
     const fields = given({
       agent: agent.id,
       assignee: agent.id,
-      backend: orchestrator.backend,
+      backend,
       runtime: runtime.name,
       worktree: start.cwd,
       home: homeHere(town),
@@ -120,13 +129,18 @@ export async function startSession(
     ...(start.model === undefined ? {} : { model: start.model }),
     ...(start.extraArgs === undefined ? {} : { extraArgs: start.extraArgs }),
   }
+  let fallback: Fallback | undefined
   const request = {
     agent: agent.id,
     runtime,
     cwd: start.cwd,
     env,
     launch,
+    backend,
     onRecycled: (screen: string[]) => keepScreen(town, agent, screen),
+    onFallback: (happened: Fallback) => {
+      fallback = happened
+    },
   }
   const begin = { new: 'spawn', resume: 'resume', fork: 'fork' } as const
   const observed = await orchestrator[begin[start.mode]](request)
@@ -137,12 +151,29 @@ export async function startSession(
 
   town.ledger.transact(town.actor, () => ({
     ops: [
-      { o: 'set', id: sessionId, f: given({ location: observed.location, pid: pidOf(observed) }) },
+      {
+        o: 'set',
+        id: sessionId,
+        f: given({
+          location: observed.location,
+          pid: pidOf(observed),
+          backend: observed.backend,
+          conversation: observed.conversation,
+        }),
+      },
+      ...(observed.backend === agent.backend
+        ? []
+        : [{ o: 'set' as const, id: agent.id, f: { backend: observed.backend } }]),
+      ...(fallback === undefined ? [] : [fallbackEvent(agent, fallback)]),
       { o: 'ev', type: 'session.spawned', data: { agent: agent.id, session: sessionId, mode: start.mode } },
       ...extraOps(sessionId),
     ],
   }))
-  return observed
+  return fallback === undefined ? observed : { ...observed, fallback }
+}
+
+function fallbackEvent(agent: Agent, { wanted, used, why }: Fallback): Op {
+  return { o: 'ev', type: 'session.fallback', data: { agent: agent.id, wanted, used, why } }
 }
 
 function checkMode(start: SessionStart): void {

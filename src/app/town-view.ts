@@ -243,6 +243,7 @@ function toObserved(town: Town, agent: Agent, observed: ObservedSession | 'silen
     ...(live.pid === undefined ? {} : { pid: live.pid }),
     ...(activity === undefined ? {} : { lastActivityAt: activity }),
     ...(screenBusy === undefined ? {} : { screenBusy }),
+    ...(observed.activity === undefined ? {} : { activity: observed.activity }),
   }
 }
 

@@ -9,6 +9,7 @@ export type OpenTown = (around: {
   env: Io['env']
   packageDir: string
   pid: number
+  remark: (text: string) => void
 }) => Promise<Town>
 
 export function makeContext(io: Io, options: OptionValues, openTown: OpenTown): CliContext {
@@ -30,6 +31,9 @@ export function makeContext(io: Io, options: OptionValues, openTown: OpenTown): 
         env,
         packageDir,
         pid,
+        remark: (text) => {
+          if (!quiet) io.stderr.write(`${text}\n`)
+        },
         ...(townOption === undefined ? {} : { town: townOption }),
       })
       return town

@@ -151,6 +151,7 @@ function resolve(
       autonomous: written.autonomous ?? base?.autonomous ?? true,
       ...(written.runtime === undefined ? {} : { runtime: written.runtime }),
       ...(written.model === undefined ? {} : { model: written.model }),
+      ...(written.backend === undefined ? {} : { backend: written.backend }),
     }
     if (written.runtime !== undefined && own(runtimes, written.runtime) === undefined) {
       problem(['roles', name, 'runtime'], unknown('runtime', written.runtime, Object.keys(runtimes)))
@@ -173,6 +174,7 @@ function resolve(
       ...(written.max_agents === undefined ? {} : { maxAgents: written.max_agents }),
       gates: written.gates.map((gate) => ({ name: gate.name, run: gate.run, timeoutMs: gate.timeout })),
       ...(written.runtime === undefined ? {} : { runtime: written.runtime }),
+      ...(written.backend === undefined ? {} : { backend: written.backend }),
     }
   }
 
@@ -187,9 +189,13 @@ function resolve(
   const config: TownConfig = {
     name: toml.town.name,
     backend: orchestration.backend,
-    ...(orchestration.opencode_server_url === undefined
-      ? {}
-      : { opencodeServerUrl: orchestration.opencode_server_url }),
+    fallback: orchestration.fallback,
+    servers: {
+      ...(orchestration.opencode_server_url === undefined ? {} : { url: orchestration.opencode_server_url }),
+      sessionsPerServer: toml.opencode.sessions_per_server,
+      maxMemoryBytes: toml.opencode.max_memory,
+      startTimeoutMs: toml.opencode.start_timeout,
+    },
     runtime: orchestration.runtime,
     role: orchestration.role,
     passEnv: orchestration.pass_env,

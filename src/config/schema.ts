@@ -16,6 +16,17 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+/** "1500 MB", "4 GB" → bytes. */
+const memory = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d+)?) ?(MB|GB)$/.exec(text)
+  const value = match ? Number(match[1]) * (match[2] === 'GB' ? 1e9 : 1e6) : 0
+  if (value > 0) return value
+  context.addIssue({ code: 'custom', message: 'must be an amount of memory such as "1500 MB" or "4 GB"' })
+  return z.NEVER
+})
+
+const sessionBackend = z.enum(['tmux', 'opencode'])
+
 const gate = z.strictObject({
   name: z.string().min(1),
   run: z.string().min(1),
@@ -36,6 +47,7 @@ const rig = z
       .regex(/^[a-z][a-z0-9]{0,11}$/, 'must be 1 to 12 lower-case letters or digits')
       .optional(),
     runtime: z.string().optional(),
+    backend: sessionBackend.optional(),
     max_agents: z.int().min(1).max(1_000).optional(),
     gates: z.array(gate).default([]),
   })
@@ -52,6 +64,7 @@ const rig = z
 const role = z.strictObject({
   template: z.string().optional(),
   runtime: z.string().optional(),
+  backend: sessionBackend.optional(),
   model: z.string().optional(),
   ends: z.enum(['done', 'never']).optional(),
   autonomous: z.boolean().optional(),
@@ -104,10 +117,18 @@ export const townSchema = z.strictObject({
   orchestration: z
     .strictObject({
       backend: z.enum(['tmux', 'opencode', 'hybrid']).default('tmux'),
+      fallback: z.enum(['fail', 'tmux', 'ask']).default('tmux'),
       opencode_server_url: z.url({ protocol: /^https?$/ }).optional(),
       runtime: z.string().default('opencode'),
       role: z.string().default('polecat'),
       pass_env: words.default([]),
+    })
+    .prefault({}),
+  opencode: z
+    .strictObject({
+      sessions_per_server: z.int().min(1).max(200).default(30),
+      max_memory: memory.default(4e9),
+      start_timeout: duration.default(60_000),
     })
     .prefault({}),
   limits: z

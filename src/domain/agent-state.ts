@@ -4,10 +4,17 @@ import type { AgentState, Session } from './session.js'
 
 /** What is really there, as the backend sees it; `absent` = the backend answered and has no such session. */
 export type Observed =
-  | { kind: 'running'; pid?: number; lastActivityAt?: string; screenBusy?: boolean }
+  | { kind: 'running'; pid?: number; lastActivityAt?: string; screenBusy?: boolean; activity?: Doing }
   | { kind: 'stopped'; exitCode?: number; signal?: string; why: string }
   | { kind: 'absent' }
   | { kind: 'unknown'; why: string }
+
+/** What the backend itself sees it do; a screen does not tell. */
+export type Doing =
+  | { kind: 'busy' }
+  | { kind: 'idle' }
+  | { kind: 'asking'; what: string }
+  | { kind: 'retry'; message: string; at?: string }
 
 export interface DerivedState {
   state: AgentState
@@ -50,9 +57,11 @@ export function deriveState({ agent, session, bead, observed, slingerAlive }: St
 function runningState(
   agent: Agent,
   session: Session | undefined,
-  observed: { lastActivityAt?: string; screenBusy?: boolean },
+  observed: { lastActivityAt?: string; screenBusy?: boolean; activity?: Doing },
 ): DerivedState {
   if (session === undefined) return { state: 'unknown', detail: 'a session runs that no record knows' }
+  const seen = observed.activity === undefined ? undefined : seenState(session, observed.activity)
+  if (seen !== undefined) return seen
   // Programs without hooks are judged by their screen alone.
   if (session.heardAt === undefined) {
     if (observed.screenBusy === true) return { state: 'working', detail: 'its screen changes' }
@@ -75,6 +84,24 @@ function runningState(
       return { state: 'starting', detail: '' }
     default:
       return { state: 'idle', detail: `recorded as ${session.reported}, but it runs` }
+  }
+}
+
+/** @returns undefined when what it said of itself tells more: an idle session may wait for a person all the same */
+function seenState(session: Session, activity: Doing): DerivedState | undefined {
+  switch (activity.kind) {
+    case 'busy':
+      return { state: 'working', detail: '' }
+    case 'asking':
+      return { state: 'waiting', detail: activity.what }
+    case 'retry':
+      return { state: 'limited', detail: [activity.message, activity.at].filter(Boolean).join('; again at ') }
+    case 'idle':
+      return session.heardAt === undefined ||
+        session.reported === 'working' ||
+        session.reported === 'starting'
+        ? { state: 'idle', detail: '' }
+        : undefined
   }
 }
 

@@ -1,4 +1,5 @@
-import { number, text } from './fields.js'
+import { SESSION_BACKENDS, type SessionBackend } from './choose-backend.js'
+import { number, oneOf, text } from './fields.js'
 import type { AgentId, BeadId } from './ids.js'
 import { splitAgentId } from './ids.js'
 import type { Entity } from './record.js'
@@ -11,7 +12,7 @@ export interface Agent {
   rig?: string
   role: string
   runtime: string
-  backend: string
+  backend: SessionBackend
   model?: string
   /** The bead it is bound to now. Moves with the bead, in one guarded record. */
   hook?: BeadId
@@ -47,7 +48,7 @@ export function agentFrom(entity: Entity): Agent {
     generation: entity.generation,
     role: text(entity, 'role') ?? 'polecat',
     runtime: text(entity, 'runtime') ?? 'opencode',
-    backend: text(entity, 'backend') ?? 'tmux',
+    backend: oneOf(entity, 'backend', SESSION_BACKENDS) ?? 'tmux',
     ...optional('rig'),
     ...optional('model'),
     ...optional('hook'),

@@ -5,12 +5,26 @@ import type { Runtime } from './runtime.js'
 /** How gt controls sessions; `hybrid` routes each agent to one of the other two. */
 export type BackendName = 'tmux' | 'opencode' | 'hybrid'
 
+/** What happens when the server of a new session does not start. */
+export type FallbackRule = 'fail' | 'tmux' | 'ask'
+
+/** The OpenCode servers of a town. */
+export interface ServerConfig {
+  /** One that the user runs, instead of any of ours. */
+  url?: string
+  sessionsPerServer: number
+  /** One that takes more gets no new session, and is started again when its sessions rest. */
+  maxMemoryBytes: number
+  startTimeoutMs: number
+}
+
 /** A role is data: a template plus defaults. */
 export interface Role {
   name: string
   /** What prime says about the role: the text of a template. */
   template: string
   runtime?: string
+  backend?: 'tmux' | 'opencode'
   model?: string
   /** `done`: takes one bead and ends when it is merged. `never`: long-lived. */
   ends: 'done' | 'never'
@@ -50,7 +64,8 @@ export interface StoreConfig {
 export interface TownConfig {
   name: string
   backend: BackendName
-  opencodeServerUrl?: string
+  fallback: FallbackRule
+  servers: ServerConfig
   runtime: string
   role: string
   /** Extra variables of the caller that agents may see. */

@@ -11,6 +11,8 @@ export interface Rig {
   gates: readonly Gate[]
   /** Runtime for agents of this rig; undefined: the town's default. */
   runtime?: string
+  /** Backend for agents of this rig; undefined: the town's. */
+  backend?: 'tmux' | 'opencode'
   /** Agents at work in it at once; undefined: only the town's limit. */
   maxAgents?: number
 }

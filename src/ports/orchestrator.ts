@@ -1,3 +1,4 @@
+import type { Fallback } from '../domain/choose-backend.js'
 import type { BackendName } from '../domain/config.js'
 import type { AgentId } from '../domain/ids.js'
 import type { LaunchValues, Runtime } from '../domain/runtime.js'
@@ -105,12 +106,6 @@ export interface SpawnRequest {
   onFallback?: (fallback: Fallback) => void
   columns?: number
   rows?: number
-}
-
-export interface Fallback {
-  wanted: BackendName
-  used: BackendName
-  why: string
 }
 
 export interface ObservedSession {

@@ -40,6 +40,22 @@ export async function prepareOpencodeConfigDir(options: OpencodeConfigDirOptions
 }
 
 /**
+ * The same for the servers of a town, with what is theirs alone: snapshots would run about ten git processes at each step of
+ * each agent, and git keeps the work of agents anyway.
+ */
+export async function prepareOpencodeServerDir(options: OpencodeConfigDirOptions): Promise<string> {
+  await mkdir(options.dir, { recursive: true })
+  const config = {
+    $schema: 'https://opencode.ai/config.json',
+    snapshot: false,
+    share: 'disabled',
+    autoupdate: false,
+  }
+  await writeAtomically(join(options.dir, 'opencode.json'), `${JSON.stringify(config)}\n`)
+  return prepareOpencodeConfigDir(options)
+}
+
+/**
  * opencode runs `npm install @opencode-ai/plugin` for each config directory, and the first session of a directory with
  * a plugin waits for it: over a minute without a network. A lock file that already names the package makes it skip that.
  * Seen with 1.18.33.

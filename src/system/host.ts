@@ -218,6 +218,7 @@ function withoutIdentity(env: Readonly<Record<string, string | undefined>>): Nod
     'GT_BEAD',
     'GT_SESSION',
     'GT_SESSION_ID',
+    'GT_OPENCODE_SERVER',
     'TMUX',
     'TMUX_PANE',
   ]

@@ -1,6 +1,6 @@
 import { UsageError } from '../../domain/errors.js'
-import { printable } from '../../domain/ids.js'
 import { defineCommand, textOption } from '../command.js'
+import { backendOption, fallbackLine } from '../parse-backend.js'
 import { renderError } from '../render-error.js'
 
 export default defineCommand({
@@ -18,7 +18,11 @@ export default defineCommand({
     },
     { flags: '--name <name>', about: 'name of the agent (default: the next free one)' },
     { flags: '--role <role>', about: 'role of the agent (default: polecat)' },
-    { flags: '--backend <backend>', about: 'tmux; opencode and hybrid are not in this version' },
+    {
+      flags: '--backend <backend>',
+      about:
+        'tmux, opencode (a session on a server) or hybrid (by the runtime); default: that of the role, rig or town',
+    },
     { flags: '--model <model>', about: 'model, in the words of the runtime' },
     { flags: '--args <text>', about: 'said to the agent after its first prompt' },
     { flags: '--base <branch>', about: 'start from this branch instead of the target' },
@@ -43,18 +47,9 @@ export default defineCommand({
       ...chosen('model', 'model'),
       ...chosen('args', 'args'),
       ...chosen('base', 'base'),
+      ...backendOption(options),
     }
     const { town, beads, rig } = await resolveWork(context, args.list(0), options.dryRun === true, wishes)
-    const backend = textOption(options, 'backend')
-    if (backend !== undefined && backend !== town.config.backend) {
-      throw new UsageError(
-        `backend "${printable(backend)}" is not in use here: this town uses ${town.config.backend}`,
-        {
-          code: 'not-supported',
-          hint: 'leave --backend out',
-        },
-      )
-    }
     const request = { beads, rig, ...wishes }
     if (beads.length > 1 && 'name' in request) {
       throw new UsageError('--name fits only one bead', {
@@ -75,6 +70,7 @@ export default defineCommand({
     const outcome = await slingWork(town, request)
     const [only] = outcome.failed
     if (beads.length === 1 && only) throw only.error
+    for (const { fallback } of outcome.slung) if (fallback !== undefined) context.note(fallbackLine(fallback))
     for (const failure of outcome.failed) context.note(renderError(failure.error, false).text.trimEnd())
     return {
       data: {

@@ -48,7 +48,7 @@ export async function spawnSession(
   const { server, record: reserved } = await place(deps, request, launch, program, old)
   try {
     const record = await begin(deps, server, { ...reserved, awaiting: newNonce() }, request, mode)
-    await giveFirstPrompt(deps, server, record, launch, mode)
+    await giveFirstPrompt(server, record, launch, mode)
     const { awaiting: _awaiting, starter: _starter, ...settled } = record
     deps.sessions.write(settled)
     return observeSession(deps, settled)
@@ -235,7 +235,6 @@ function metadataOf(
 }
 
 async function giveFirstPrompt(
-  deps: SpawnDeps,
   server: ServerRecord,
   record: SessionRecord,
   launch: ServerLaunch,

@@ -2,8 +2,11 @@ import { join } from 'node:path'
 import type { AgentId } from '../../domain/ids.js'
 import { withFileLock } from '../../system/file-lock.js'
 
-/** `life`: start, stop. `keys`: what is typed into the session. A stop does not wait for a send. */
-export type LockKind = 'life' | 'keys'
+/**
+ * `life`: start, stop. `keys`: what is typed into the session. A stop does not wait for a send. `route`: which backend it is
+ * started in.
+ */
+export type LockKind = 'life' | 'keys' | 'route'
 
 export interface AgentLocks {
   /** One at a time per agent and kind, across processes; callers of this process in the order they came. */
@@ -16,7 +19,7 @@ export function createAgentLocks(lockDir: string): AgentLocks {
   const lasts = new Map<string, Promise<unknown>>()
   const pathOf = (agent: AgentId, kind: LockKind) => join(lockDir, `${agentFileName(agent)}.${kind}.lock`)
   const holdUrgently: AgentLocks['holdUrgently'] = (agent, kind, timeoutMs, fn) => {
-    const purpose = kind === 'life' ? `starting or stopping ${agent}` : `typing into ${agent}`
+    const purpose = kind === 'keys' ? `typing into ${agent}` : `starting or stopping ${agent}`
     return withFileLock(pathOf(agent, kind), { timeoutMs, purpose }, fn)
   }
   return {

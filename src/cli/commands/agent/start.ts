@@ -1,14 +1,22 @@
 import { defineCommand } from '../../command.js'
+import { backendOption, fallbackLine } from '../../parse-backend.js'
 
 export default defineCommand({
   name: 'agent start',
   group: 'agents',
   summary: 'start an agent on its bead with a fresh conversation',
   args: [{ name: 'agent', about: 'whom', required: true }],
+  options: [{ flags: '--backend <backend>', about: 'tmux, opencode or hybrid (default: where it was)' }],
   examples: ['gt agent start toast'],
-  async run(context, args) {
+  async run(context, args, options) {
     const { restartAgent } = await import('../../../app/control-agent.js')
-    const result = await restartAgent(await context.town(), args.text(0), 'new')
+    const result = await restartAgent(
+      await context.town(),
+      args.text(0),
+      'new',
+      backendOption(options).backend,
+    )
+    if (result.fallback !== undefined) context.note(fallbackLine(result.fallback))
     return { data: result, text: `${result.agent} runs in ${result.location}` }
   },
 })
