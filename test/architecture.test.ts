@@ -71,6 +71,8 @@ const PROCESS_EXCEPTIONS: Record<string, string> = {
   'orchestrators/tmux/sweep-watchers.ts': 'a watcher names itself, so that what it leaves can be told',
   'orchestrators/opencode/end-server.ts':
     'this process may be a tool of the server that it ends, and carries its mark',
+  'orchestrators/opencode/server-pool.ts':
+    'who starts a server again names itself, so that a kill in between can be told',
   'orchestrators/opencode/spawn-session.ts':
     'a starter names itself, so that an interrupted start can be told',
   'tui/terminal.ts': 'the terminal must be given back when the process ends in any way',

@@ -20,11 +20,14 @@ export async function* mergeEvents(
   signal: AbortSignal,
 ): AsyncGenerator<OrchestratorEvent> {
   const over = new AbortController()
-  const stop = () => over.abort()
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
   const queue: OrchestratorEvent[] = []
   let wake: () => void = () => undefined
+  const stop = () => {
+    over.abort()
+    wake()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
   let failure: unknown
   let wasThere = false
   const tell = (event: OrchestratorEvent) => {
@@ -73,7 +76,6 @@ export async function* mergeEvents(
       } else {
         await new Promise<void>((resolve) => {
           wake = resolve
-          over.signal.addEventListener('abort', () => resolve(), { once: true })
         })
       }
     }

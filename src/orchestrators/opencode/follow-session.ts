@@ -4,6 +4,7 @@ import { readMessages } from './give-prompt.js'
 import { observeSession } from './observe-sessions.js'
 import { readConversation, TRANSCRIPT_MESSAGES } from './read-transcript.js'
 import { type ServerEvent, serverEvents, sessionOfEvent } from './server-events.js'
+import type { ServerRecord } from './server-record.js'
 import type { SessionRecord } from './session-record.js'
 import type { SpawnDeps } from './spawn-session.js'
 import { errorLines, partLines, type TranscriptMessage } from './transcript.js'
@@ -34,14 +35,19 @@ export async function* followSession(
       return
     }
     try {
-      for await (const event of serverEvents(server, signal)) {
+      const { sessionId } = record
+      const readAll = async () => teller.tellAll(await readMessages(server, sessionId, TRANSCRIPT_MESSAGES))
+      for await (const event of eventsAndLooks(server, signal)) {
+        if (event === 'look' || event.type === 'server.heartbeat') yield* await readAll()
+        if (event === 'look') continue
         if (event.type === 'server.connected') {
-          const lines = teller.tellAll(await readMessages(server, record.sessionId, TRANSCRIPT_MESSAGES))
+          const lines = await readAll()
           yield* isFirst ? lines.slice(-options.count) : lines
           isFirst = false
-          continue
+        } else if (sessionOfEvent(event) === sessionId) {
+          if (teller.hasMissed(event)) yield* await readAll()
+          yield* teller.tell(event)
         }
-        if (sessionOfEvent(event) === record.sessionId) yield* teller.tell(event)
         if (isOver(event, record, deps)) return
       }
     } catch {
@@ -50,6 +56,47 @@ export async function* followSession(
     if (signal.aborted) return
     await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS))
   }
+}
+
+/**
+ * A stream says that it is connected a moment before it tells everything (seen with 1.18.33): what happens in between is found
+ * by looking again.
+ */
+const SECOND_LOOKS_MS = [150, 1_000]
+
+async function* eventsAndLooks(
+  server: ServerRecord,
+  signal: AbortSignal,
+): AsyncGenerator<ServerEvent | 'look'> {
+  const over = new AbortController()
+  const events = serverEvents(server, AbortSignal.any([signal, over.signal]))
+  const looks = SECOND_LOOKS_MS.map((ms) => performance.now() + ms)
+  let next = events.next()
+  try {
+    for (;;) {
+      const [due] = looks
+      const won =
+        due === undefined
+          ? await next
+          : await Promise.race([next, pause(Math.max(0, due - performance.now()))])
+      if (won === 'time') {
+        looks.shift()
+        yield 'look'
+        continue
+      }
+      if (won.done === true) return
+      next = events.next()
+      yield won.value
+    }
+  } finally {
+    // Ends the answer that is being waited for.
+    over.abort()
+    await next.catch(() => undefined)
+  }
+}
+
+function pause(ms: number): Promise<'time'> {
+  return new Promise((resolve) => setTimeout(() => resolve('time'), ms))
 }
 
 /** Its agent was stopped, which the session's metadata says; or, now and then, the registry. */
@@ -69,9 +116,16 @@ function hasEnded(event: ServerEvent): boolean {
   return info?.metadata?.gt?.ended !== undefined
 }
 
+function isRunning(part: object): boolean {
+  const { state } = part as { state?: { status?: string } }
+  return state?.status === 'running' || state?.status === 'pending'
+}
+
 interface Teller {
   /** Lines that were not told yet, of a conversation as it stands. */
   tellAll(messages: readonly TranscriptMessage[]): string[]
+  /** Whether an event speaks of a new message although, as far as is known, a tool of an older one still runs. */
+  hasMissed(event: ServerEvent): boolean
   /** Lines that an event adds. */
   tell(event: ServerEvent): string[]
   /** The last, unfinished lines of what will not go on. */
@@ -108,8 +162,18 @@ function createTeller(): Teller {
     const text = before !== undefined && before.text.length > stored.length ? before.text : stored
     const told = { part, text, isOpen, count: before?.count ?? 0 }
     parts.set(part.id, told)
-    return tellPart(told)
+    // What comes after an answer in a message says that it is whole, although the word about its end comes later.
+    const rest = before === undefined ? closeOthers(part) : []
+    return [...rest, ...tellPart(told)]
   }
+  const closeOthers = (part: Part): string[] =>
+    [...parts.values()]
+      .filter((told) => told.isOpen && told.part.messageID === part.messageID && told.part.id !== part.id)
+      .flatMap((told) => {
+        told.part = { ...told.part, text: told.text } as Part
+        told.isOpen = false
+        return tellPart(told)
+      })
   const fail = (info: Message): string[] => {
     const lines = errorLines(info)
     if (lines.length === 0 || failed.has(info.id)) return []
@@ -122,6 +186,12 @@ function createTeller(): Teller {
         roles.set(info.id, info.role)
         return [...all.flatMap(update), ...fail(info)]
       }),
+    hasMissed(event) {
+      const { info, part } = event.properties as { info?: Message; part?: Part }
+      const id = part?.messageID ?? (event.type === 'message.updated' ? info?.id : undefined)
+      if (id === undefined || roles.has(id)) return false
+      return [...parts.values()].some(({ part: { type, ...rest } }) => type === 'tool' && isRunning(rest))
+    },
     tell(event) {
       if (event.type === 'message.updated') {
         const { info } = event.properties as { info: Message }

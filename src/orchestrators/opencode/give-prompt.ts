@@ -24,6 +24,7 @@ const ACCEPT_TIMEOUT_MS = 90_000
 const TRIES = 3
 /** A failure of an older turn may be told just now; ours would keep the message from being stored at all. */
 const LOST_AFTER_MS = 1_000
+const FIRST_LOOK_MS = 150
 const LOOK_BACK = 200
 
 export function newNonce(): string {
@@ -103,11 +104,11 @@ async function settle(
   const over = new AbortController()
   const pause = (ms: number) => sleep(ms, undefined, { signal: over.signal }).catch(() => undefined)
   try {
-    for (;;) {
+    for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       const left = deadline - performance.now()
       if (left <= 0) return 'time'
-      // Now and then the session itself is asked: the stream of events may have been cut.
-      const news = await Promise.race([watch.seen, watch.failed, pause(Math.min(left, 5_000))])
+      // The session itself is asked, too: a stream tells everything only a moment after it is connected, and may be cut.
+      const news = await Promise.race([watch.seen, watch.failed, pause(Math.min(left, waitMs))])
       if (news === 'seen') return 'seen'
       if (await isStored(request, nonce)) return 'seen'
       if (!(news instanceof Error)) continue

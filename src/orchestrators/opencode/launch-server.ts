@@ -5,6 +5,7 @@ import { ExternalError, TimeoutError } from '../../domain/errors.js'
 import type { Clock } from '../../ports/clock.js'
 import { processStart } from '../../system/process-table.js'
 import { missingBinary, tail } from '../../system/run.js'
+import { ONE_REQUEST_EACH } from './server-client.js'
 import type { ServerRecord } from './server-record.js'
 
 export interface Launch {
@@ -129,7 +130,7 @@ export type Health =
 export async function askHealth(server: ServerRecord, auth: string, timeoutMs: number): Promise<Health> {
   try {
     const response = await fetch(`${server.url}/global/health`, {
-      headers: { Authorization: auth },
+      headers: { Authorization: auth, ...ONE_REQUEST_EACH },
       signal: AbortSignal.timeout(timeoutMs),
     })
     if (response.status === 401) return { kind: 'stranger' }

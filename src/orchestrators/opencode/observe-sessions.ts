@@ -21,6 +21,9 @@ const WIDTH = 10
 /** Everything that is known of one agent's session; a silent server makes it `unknown`, never absent. */
 export async function observeSession(deps: Observing, record: SessionRecord): Promise<ObservedSession> {
   const server = deps.pool.records.find(record.server)
+  if (server?.recycler !== undefined && isAlive(server.recycler.pid, server.recycler.startTime)) {
+    return describe(record, server, { kind: 'unknown', why: 'its server is being started again' })
+  }
   const dead = server === undefined ? 'its server is not there any more' : whyDead(server, record)
   if (server === undefined || dead !== undefined) {
     return describe(record, server, { kind: 'stopped', why: dead ?? '' })

@@ -42,6 +42,7 @@ export interface OpencodeOrchestratorOptions {
   external?: { url: string; username: string; password?: string }
   /** From the start of a server to its first healthy answer. */
   startTimeoutMs?: number
+  healthTimeoutMs?: number
   /** What a person should know and is no error. */
   remark?: (text: string) => void
   clock?: Clock
@@ -68,6 +69,8 @@ const SCREEN_LINES = 48
 const DEFAULT_SESSIONS_PER_SERVER = 30
 const DEFAULT_MAX_MEMORY_BYTES = 4_000_000_000
 const DEFAULT_START_TIMEOUT_MS = 60_000
+/** Generous: thirty sessions may be at work on a small machine, and to take that for wedged would end them all. */
+const DEFAULT_HEALTH_TIMEOUT_MS = 10_000
 
 /** Agents as sessions of OpenCode servers that the town keeps for itself (or of one that the user runs). */
 export function createOpencodeOrchestrator(options: OpencodeOrchestratorOptions): Orchestrator {
@@ -83,6 +86,7 @@ export function createOpencodeOrchestrator(options: OpencodeOrchestratorOptions)
     prepareConfig: options.prepareConfig,
     ...(options.external === undefined ? {} : { external: options.external }),
     startTimeoutMs: options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS,
+    healthTimeoutMs: options.healthTimeoutMs ?? DEFAULT_HEALTH_TIMEOUT_MS,
     remark: options.remark ?? (() => undefined),
   })
   const deps: SpawnDeps = { places, pool, sessions, env: options.env }

@@ -40,6 +40,7 @@ async function restartWith(
     deps.sessions.write({ ...record, generation: fresh.generation })
     await takeUp(fresh, record)
   }
+  deps.pool.settle(server.n)
 }
 
 /** What came in between the last look and the end of the old process was cut off, and is asked to go on. */

@@ -10,10 +10,34 @@ export const ANSWER_TIMEOUT_MS = 20_000
 export function clientOf(server: ServerRecord, directory?: string): OpencodeClient {
   return createOpencodeClient({
     baseUrl: server.url,
-    headers: { Authorization: authorization(server) },
+    headers: { Authorization: authorization(server), ...ONE_REQUEST_EACH },
+    // The SDK hands over whole requests.
+    fetch: (request) => askTwice(request as Request),
     ...(directory === undefined ? {} : { directory }),
   })
 }
+
+/**
+ * A kept connection would be that of a process that is gone by now: a server comes back on the same port, and the first
+ * question to it would fail.
+ */
+export const ONE_REQUEST_EACH = { Connection: 'close' }
+
+/**
+ * A connection that was made to a process that just ended is reset when the next one has its port (seen after a frozen server
+ * was replaced). Everything asked here may be asked again, but for a prompt, which looks for itself before it is repeated.
+ */
+async function askTwice(request: Request): Promise<Response> {
+  const again = request.url.includes('/prompt_async') ? undefined : request.clone()
+  try {
+    return await fetch(request)
+  } catch (error) {
+    const code = (error as { cause?: { code?: unknown } }).cause?.code
+    if (again === undefined || !RESETS.includes(String(code))) throw error
+    return fetch(again)
+  }
+}
+const RESETS = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
 
 export function authorization(server: Pick<ServerRecord, 'username' | 'password'>): string {
   return `Basic ${Buffer.from(`${server.username}:${server.password}`).toString('base64')}`

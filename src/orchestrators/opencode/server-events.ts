@@ -1,4 +1,4 @@
-import { authorization } from './server-client.js'
+import { authorization, ONE_REQUEST_EACH } from './server-client.js'
 import type { ServerRecord } from './server-record.js'
 
 /** Of the whole server, all directories. */
@@ -18,7 +18,7 @@ export interface ServerEvent {
  */
 export async function* serverEvents(server: ServerRecord, signal: AbortSignal): AsyncGenerator<ServerEvent> {
   const response = await fetch(`${server.url}/global/event`, {
-    headers: { Authorization: authorization(server), Accept: 'text/event-stream' },
+    headers: { Authorization: authorization(server), Accept: 'text/event-stream', ...ONE_REQUEST_EACH },
     signal,
   })
   if (!response.ok || response.body === null) throw new Error(`the event stream answers ${response.status}`)

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { pid as ownPid } from 'node:process'
 import { ExternalError, type GtError } from '../../domain/errors.js'
 import type { Clock } from '../../ports/clock.js'
 import { withFileLock } from '../../system/file-lock.js'
+import { processStart } from '../../system/process-table.js'
 import { endServer, residentBytes, SERVER_MARK } from './end-server.js'
 import { askHealth, freePort, type Health, launchServer, untilHealthy } from './launch-server.js'
 import type { OpencodePlaces } from './places.js'
@@ -30,6 +32,8 @@ export interface PoolOptions {
   /** A server that the user runs, instead of any of ours. */
   external?: { url: string; username: string; password?: string }
   startTimeoutMs: number
+  /** How long a server may take for one answer; it is asked three times before it counts as wedged. */
+  healthTimeoutMs: number
   /** For people: an untested version, a server that was replaced. */
   remark: (text: string) => void
 }
@@ -57,6 +61,8 @@ export interface ServerPool {
   release(n: number, forget: () => void): Promise<void>
   /** Starts a server again, on its port and in its own environment. @returns it as it is now */
   restart(n: number): Promise<ServerRecord>
+  /** Its sessions go on: it is like any other again. */
+  settle(n: number): void
   /** One question; `gone` is proven by its process where the server is ours. */
   health(server: ServerRecord, timeoutMs?: number): Promise<Health>
   /** Those whose memory is over the limit get no more sessions. @returns the servers that now wait to be started again */
@@ -66,7 +72,6 @@ export interface ServerPool {
 
 const LOCK_TIMEOUT_MS = 240_000
 const HEALTH_TRIES = 3
-const HEALTH_TIMEOUT_MS = 10_000
 const PORT_TRIES = 5
 const EXTERNAL = 0
 
@@ -76,7 +81,7 @@ export function createServerPool(options: PoolOptions): ServerPool {
   const locked = <T>(purpose: string, work: () => Promise<T>) =>
     withFileLock(join(places.locks, 'opencode-servers.lock'), { timeoutMs: LOCK_TIMEOUT_MS, purpose }, work)
 
-  const health: ServerPool['health'] = async (server, timeoutMs = HEALTH_TIMEOUT_MS) => {
+  const health: ServerPool['health'] = async (server, timeoutMs = options.healthTimeoutMs) => {
     if (!server.external && !isServerAlive(server)) return { kind: 'gone' }
     return askHealth(server, authorization(server), timeoutMs)
   }
@@ -235,8 +240,16 @@ export function createServerPool(options: PoolOptions): ServerPool {
             hint: 'the next agent that is started or resumed does it',
           })
         }
-        return start({ ...server, state: 'ready' }, own)
+        const recycler = { pid: ownPid, startTime: processStart(ownPid) ?? '' }
+        records.write({ ...server, recycler })
+        return start({ ...server, recycler }, own)
       }),
+    settle(n) {
+      const server = records.find(n)
+      if (server === undefined) return
+      const { recycler: _recycler, ...settled } = server
+      records.write(settled)
+    },
     markHeavy: () =>
       locked('looking at memory', async () => {
         for (const server of records.list()) {

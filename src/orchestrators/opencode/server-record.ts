@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { isAlive } from '../../system/process-table.js'
+import { isAlive, type ProcessRef } from '../../system/process-table.js'
 import type { OpencodePlaces } from './places.js'
 import { listPrivate, readPrivate, removePrivate, writePrivate } from './private-file.js'
 
@@ -26,6 +26,8 @@ export interface ServerRecord {
   state: 'starting' | 'ready' | 'draining'
   /** Not ours: never stopped, never started again. */
   external: boolean
+  /** The process that starts it again for its sessions, which go on: what it is doing is not known meanwhile. */
+  recycler?: ProcessRef
   startedAt: string
   version?: string
   pid?: number

@@ -9,6 +9,7 @@ import type { SpawnDeps } from './spawn-session.js'
 
 /** After a broken connection: the process is looked at first, so this is for servers that live. */
 const RECONNECT_MS = 300
+const SECOND_LOOK_MS = 300
 /** What no file and no server tells: a process that was killed while nobody was connected. */
 const LOOK_EVERY_MS = 5_000
 
@@ -116,12 +117,10 @@ function connect(deps: SpawnDeps, streams: Map<string, AbortController>, news: N
 }
 
 async function listen(server: ServerRecord, news: News, signal: AbortSignal): Promise<void> {
-  let isFirst = true
   try {
     for await (const event of serverEvents(server, signal)) {
-      // A connection that is not the first may have missed something.
-      if (event.type === 'server.connected' && !isFirst) news.stale()
-      isFirst = false
+      // It tells everything only a moment later (seen with 1.18.33).
+      if (event.type === 'server.connected') setTimeout(news.stale, SECOND_LOOK_MS)
       if (sessionOfEvent(event) !== undefined) news.tell(event)
     }
   } catch {
