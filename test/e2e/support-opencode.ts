@@ -18,6 +18,8 @@ export interface OpencodeTownOptions {
   files?: Record<string, string>
   gates?: readonly string[]
   toml?: string
+  /** How agents' sessions are run. Default: tmux. */
+  backend?: 'tmux' | 'opencode' | 'hybrid'
 }
 
 export async function opencodeTown(options: OpencodeTownOptions): Promise<OpencodeTown> {
@@ -25,6 +27,7 @@ export async function opencodeTown(options: OpencodeTownOptions): Promise<Openco
     turns: options.turns,
     ...(options.toml === undefined ? {} : { toml: options.toml }),
   })
+  town.setBackend(options.backend ?? 'tmux')
   const clone = await addRig(town, 'proj', options.files ?? { 'README.md': '# proj\n' }, options.gates)
   const { model } = town
   if (!model) throw new Error('a town with turns has a model')

@@ -137,6 +137,11 @@ export class TestTown {
     writeFileSync(file, readFileSync(file, 'utf8').replace(before, after))
   }
 
+  setBackend(backend: 'tmux' | 'opencode' | 'hybrid'): void {
+    const file = join(this.root, 'town.toml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^backend = .*$/m, `backend = "${backend}"`))
+  }
+
   appendToml(text: string): void {
     const file = join(this.root, 'town.toml')
     writeFileSync(file, `${readFileSync(file, 'utf8')}\n${text}\n`)
@@ -164,9 +169,29 @@ export class TestTown {
     return found
   }
 
+  /** OpenCode servers of agents that the test left at work; their tools end with a dispose only. */
+  private async endServers(): Promise<void> {
+    const dir = join(this.root, 'run/opencode/servers')
+    for (const name of existsSync(dir) ? readdirSync(dir).filter((each) => each.endsWith('.json')) : []) {
+      const { url, username, password, pid, external } = JSON.parse(readFileSync(join(dir, name), 'utf8'))
+      if (external === true || pid === undefined) continue
+      const Authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+      const signal = AbortSignal.timeout(5_000)
+      await fetch(`${url}/global/dispose`, { method: 'POST', headers: { Authorization }, signal }).catch(
+        () => {},
+      )
+      try {
+        process.kill(pid, 'SIGTERM')
+      } catch {
+        // gone already
+      }
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const cleanUp = [...this.processes()]
     await this.tmux('kill-server').catch(() => undefined)
+    await this.endServers()
     await this.model?.close()
     // What hangs on the terminal of a killed server needs a moment to notice.
     for (let i = 0; i < 100 && this.processes().length > 0; i++) await sleep(50)

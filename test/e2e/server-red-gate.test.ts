@@ -1,0 +1,3 @@
+import { redGate } from './red-gate.js'
+
+redGate('opencode')
