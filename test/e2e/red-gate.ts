@@ -79,18 +79,19 @@ export function redGate(backend: 'tmux' | 'opencode'): void {
                 ? /issue-2 did not land[\s\S]+answer\.txt is worse[\s\S]+you were started again/
                 : /issue-2 did not land[\s\S]+answer\.txt is worse/,
           },
-          steps: [
-            {
-              tools: [
-                bash(
-                  'echo good > answer.txt',
-                  'echo 2 > two.txt',
-                  'git add -A && git commit --quiet -m "fix: again" && gt done',
-                ),
-              ],
-            },
-            { say: 'Handed in again.' },
-          ],
+          // What it says to the two prompts of a new start may count as one turn.
+          steps: ({ toolResults }) =>
+            toolResults.length === 0
+              ? {
+                  tools: [
+                    bash(
+                      'echo good > answer.txt',
+                      'echo 2 > two.txt',
+                      'git add -A && git commit --quiet -m "fix: again" && gt done',
+                    ),
+                  ],
+                }
+              : { say: 'Handed in again.' },
         },
       ],
     })
