@@ -132,14 +132,13 @@ export class TestTown {
     writeFileSync(join(this.env.HOME ?? this.dir, name), text)
   }
 
-  replaceInToml(before: string, after: string): void {
+  replaceInToml(before: string | RegExp, after: string): void {
     const file = join(this.root, 'town.toml')
     writeFileSync(file, readFileSync(file, 'utf8').replace(before, after))
   }
 
   setBackend(backend: 'tmux' | 'opencode' | 'hybrid'): void {
-    const file = join(this.root, 'town.toml')
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/^backend = .*$/m, `backend = "${backend}"`))
+    this.replaceInToml(/^backend = .*$/m, `backend = "${backend}"`)
   }
 
   appendToml(text: string): void {
