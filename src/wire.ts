@@ -270,7 +270,7 @@ async function makeOpencode(
     ...servers,
     ...(url === undefined
       ? {}
-      : { external: { url, username, ...(password === undefined ? {} : { password }) } }),
+      : { external: { url, username, plugin: 'gastown-', ...(password === undefined ? {} : { password }) } }),
     remark,
     async prepareConfig() {
       const { prepareOpencodeServerDir } = await import('./runtime-files/opencode-home.js')

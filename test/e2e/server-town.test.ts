@@ -222,6 +222,71 @@ describe('an agent on a server', () => {
   })
 })
 
+describe('a server of the user', () => {
+  it('carries agents when it has the plugin of gt, is refused when it has not, and is never ended', async () => {
+    await using lab = await opencodeTown({ backend: 'opencode', turns: [works('u-1')] })
+    const { town, clone } = lab
+    await town.ok('bead', 'create', '--id', 'u-1', 'on their server')
+    const cards = join(town.root, 'run/opencode/cards')
+    const config = join(town.root, 'run/opencode/server-config')
+    const plain = await serve(town, {})
+    town.replaceInToml(/^backend = .*$/m, `backend = "opencode"\nopencode_server_url = "${plain.url}"`)
+    const password = { GT_OPENCODE_SERVER_PASSWORD: 'theirs' }
+    town.replaceInToml(/^backend/m, 'fallback = "fail"\nbackend')
+    const sling = (env: Record<string, string>) => town.gtIn(town.root, { env }, 'sling', 'u-1', 'proj')
+    expect(await sling({ GT_OPENCODE_SERVER_PASSWORD: 'wrong' })).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining('refuses the password'),
+    })
+    expect(await sling(password)).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining('has no plugin of gt'),
+    })
+    expect(await beadOf(town, 'u-1')).toMatchObject({ status: 'open' })
+    await plain.end()
+
+    const theirs = await serve(town, {
+      OPENCODE_CONFIG_DIR: config,
+      GT_TOWN: town.root,
+      GT_OPENCODE_CARDS: cards,
+    })
+    town.replaceInToml(plain.url, theirs.url)
+    expect(await sling(password)).toMatchObject({ exitCode: 0, stderr: '' })
+    // The merge queue, which the agent sets going, has not the variable; it reaches the server all the same.
+    await untilLanded(town, 'u-1')
+    expect(subjects(town, clone)).toEqual(['do u-1', 'first'])
+    expect(await town.ok('agents', '--plain')).toContain('done')
+    expect(theirs.child.exitCode ?? theirs.child.signalCode).toBeNull()
+    await theirs.end()
+    await until('nothing to run', () => town.processes().length === 0 || undefined)
+  })
+})
+
+/** `opencode serve` as a person starts it. */
+async function serve(town: TestTown, env: Record<string, string>) {
+  const child = spawn('opencode', ['serve', '--port', '0'], {
+    cwd: town.root,
+    env: {
+      ...town.env,
+      OPENCODE_SERVER_PASSWORD: 'theirs',
+      OPENCODE_CONFIG_DIR: join(town.dir, 'none'),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const url = await until('the server', () => /listening on (http:\S+)/.exec(said)?.[1])
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const end = async () => {
+    child.kill('SIGTERM')
+    await ended
+  }
+  return { url, child, end }
+}
+
 /** `gt tail -f`, until its end. */
 function follow(town: TestTown, agent: string) {
   const child = spawn(GT, ['tail', '-f', agent], { cwd: town.root, env: town.env })

@@ -13,15 +13,19 @@ export default defineCommand({
     const { getAgent } = await import('../../app/find-entity.js')
     const town = await context.town()
     const agent = getAgent(town.ledger.read(), args.text(0))
-    const { argv } = await (await town.orchestrator()).attachCommand(agent.id)
-    if (options.print === true || context.json)
-      return { data: { agent: agent.id, argv }, text: shellLine(argv) }
-    if (!context.io.stdout.isTTY) {
+    const orchestrator = await town.orchestrator()
+    const isPrinted = options.print === true || context.json
+    if (!isPrinted && !context.io.stdout.isTTY) {
+      // Whether there is anything to attach to comes first.
+      await orchestrator.get(agent.id)
       throw new OperationError('attaching needs a terminal', {
         code: 'no-terminal',
         hint: `gt attach ${args.text(0)} --print shows the command`,
       })
     }
+    // A server session gets its window only now.
+    const { argv } = await orchestrator.attachCommand(agent.id)
+    if (isPrinted) return { data: { agent: agent.id, argv }, text: shellLine(argv) }
     const { runInTerminal } = await import('../../system/run-in-terminal.js')
     return { data: { agent: agent.id }, exitCode: await runInTerminal(argv) }
   },

@@ -68,6 +68,15 @@ export default defineCommand({
       }
     }
     const outcome = await slingWork(town, request)
+    if (town.config.fallback === 'ask' && outcome.failed.length > 0) {
+      const { askForFallback } = await import('../ask-fallback.js')
+      const inTmux = await askForFallback(context, outcome.failed)
+      if (inTmux.length > 0) {
+        const again = await slingWork(town, { ...request, beads: inTmux, backend: 'tmux' })
+        outcome.slung.push(...again.slung)
+        outcome.failed = [...outcome.failed.filter(({ bead }) => !inTmux.includes(bead)), ...again.failed]
+      }
+    }
     const [only] = outcome.failed
     if (beads.length === 1 && only) throw only.error
     for (const { fallback } of outcome.slung) if (fallback !== undefined) context.note(fallbackLine(fallback))

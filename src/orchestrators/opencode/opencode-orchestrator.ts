@@ -20,7 +20,7 @@ import { readTranscript } from './read-transcript.js'
 import { recoverSessions } from './recover-sessions.js'
 import { recycleHeavy } from './recycle-servers.js'
 import { answered, clientOf, within } from './server-client.js'
-import { createServerPool } from './server-pool.js'
+import { createServerPool, type ExternalServer } from './server-pool.js'
 import type { ServerRecord } from './server-record.js'
 import { removeOtherCards } from './session-card.js'
 import { createSessionRecords, isAgentId, type SessionRecord } from './session-record.js'
@@ -39,7 +39,7 @@ export interface OpencodeOrchestratorOptions {
   tmuxSocketPath: string
   sessionsPerServer?: number
   maxMemoryBytes?: number
-  external?: { url: string; username: string; password?: string }
+  external?: ExternalServer
   /** From the start of a server to its first healthy answer. */
   startTimeoutMs?: number
   healthTimeoutMs?: number

@@ -9,7 +9,7 @@ import { endServer, residentBytes, SERVER_MARK } from './end-server.js'
 import { askHealth, freePort, type Health, launchServer, untilHealthy } from './launch-server.js'
 import type { OpencodePlaces } from './places.js'
 import { readOwn, recoverServers } from './recover-servers.js'
-import { authorization } from './server-client.js'
+import { answered, authorization, clientOf, within } from './server-client.js'
 import {
   createServerRecords,
   isServerAlive,
@@ -21,6 +21,15 @@ import { checkVersion } from './server-version.js'
 import type { SessionRecords } from './session-record.js'
 import { volatileNames } from './split-environment.js'
 
+/** A server that the user runs. */
+export interface ExternalServer {
+  url: string
+  username: string
+  password?: string
+  /** Part of the name of a plugin that must be loaded there: without it no agent gets its context. */
+  plugin?: string
+}
+
 export interface PoolOptions {
   places: OpencodePlaces
   sessions: SessionRecords
@@ -30,7 +39,7 @@ export interface PoolOptions {
   /** Puts the servers' configuration and plugin in place. @returns its folder */
   prepareConfig: () => Promise<string>
   /** A server that the user runs, instead of any of ours. */
-  external?: { url: string; username: string; password?: string }
+  external?: ExternalServer
   startTimeoutMs: number
   /** How long a server may take for one answer; it is asked three times before it counts as wedged. */
   healthTimeoutMs: number
@@ -183,6 +192,9 @@ export function createServerPool(options: PoolOptions): ServerPool {
     if (answer.kind !== 'healthy') throw externalUnusable(server, answer)
     const remark = checkVersion(answer.version)
     if (remark !== undefined) options.remark(remark)
+    // There, so that a server can be started with it.
+    await options.prepareConfig()
+    if (options.external?.plugin !== undefined) await requirePlugin(server, options.external.plugin)
     const found = { ...server, version: answer.version }
     records.write(found)
     return found
@@ -315,6 +327,19 @@ function serverEnvironment(
     GT_OPENCODE_CARDS: places.cards,
     [SERVER_MARK]: server.mark,
   }
+}
+
+async function requirePlugin(server: ServerRecord, name: string): Promise<void> {
+  const config = await answered(server, 'its configuration', clientOf(server).config.get({}, within()))
+  if (JSON.stringify(config.plugin ?? []).includes(name)) return
+  throw new ExternalError(
+    `${nameOfServer(server)} has no plugin of gt: its agents would get no context and no mail`,
+    {
+      code: 'server-refused',
+      hint: 'start it with OPENCODE_CONFIG_DIR, GT_TOWN and GT_OPENCODE_CARDS as the README of gt says',
+      details: { url: server.url, plugin: name },
+    },
+  )
 }
 
 function externalUnusable(server: ServerRecord, health: Health): GtError {
