@@ -1,6 +1,6 @@
 // Speed of the built gt, each figure beside its floor (the bare tools doing the same) measured in the same run. Prints;
 // asserts nothing: machines differ and are noisy, so read the ratios. `npm run bench`; `npm run bench -- store` for the store
-// alone.
+// alone, `-- opencode` for thirty agents on servers.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -91,6 +91,7 @@ const socket = join(root, 'floor.sock')
 try {
   if (isWanted('store')) await benchStore()
   if (isWanted('commands')) await benchCommands()
+  if (isWanted('opencode')) await benchOpencode()
 } finally {
   endServers()
   rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
@@ -104,6 +105,20 @@ async function benchStore() {
   try {
     const { runStoreBench } = createRequire(import.meta.url)(scripts.path('run-store-bench'))
     await runStoreBench({ folder, scriptPath: (name) => scripts.path(name) })
+  } finally {
+    scripts.remove()
+  }
+}
+
+async function benchOpencode() {
+  const scripts = await bundleScripts([join(import.meta.dirname, 'opencode', 'run-opencode-bench.ts')], {
+    packages: 'bundle',
+  })
+  const folder = join(root, 'opencode')
+  mkdirSync(folder)
+  try {
+    const { runOpencodeBench } = createRequire(import.meta.url)(scripts.path('run-opencode-bench'))
+    await runOpencodeBench({ folder, gt, env, binDir: join(packageDir, 'node_modules/.bin') })
   } finally {
     scripts.remove()
   }
@@ -123,7 +138,7 @@ async function benchCommands() {
   const toml = join(town, 'town.toml')
   writeFileSync(
     toml,
-    `${readFileSync(toml, 'utf8')}\n[limits]\nagents = 100\n\n[runtimes.sleeper]\ncommand = ["sleep", "600"]\n\n[runtimes.listener]\ncommand = ["sleep", "600"]\nhooks = "plugin"\n`,
+    `${readFileSync(toml, 'utf8').replace(/^backend = .*$/m, 'backend = "tmux"')}\n[limits]\nagents = 100\n\n[runtimes.sleeper]\ncommand = ["sleep", "600"]\n\n[runtimes.listener]\ncommand = ["sleep", "600"]\nhooks = "plugin"\n`,
   )
 
   pairs(

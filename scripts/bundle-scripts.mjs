@@ -7,11 +7,12 @@ import { build } from 'esbuild'
 /**
  * One CommonJS file for each entry, minified as the program is: what a cold process costs depends on both.
  * @param {string[]} entries paths of .ts files
- * @param {{ withoutLazyParts?: boolean }} options leave out what is loaded by import(): the program keeps that in files of its
- *   own, and a script that never asks for it need not parse it either
+ * @param {{ withoutLazyParts?: boolean, packages?: 'external' | 'bundle' }} options withoutLazyParts: leave out what is loaded by
+ *   import(): the program keeps that in files of its own, and a script that never asks for it need not parse it either;
+ *   packages: whether packages stay where they are found, or are put into the file
  * @returns {Promise<{ path(name: string): string, remove(): void }>} `path('x')` is where x.ts went
  */
-export async function bundleScripts(entries, { withoutLazyParts = false } = {}) {
+export async function bundleScripts(entries, { withoutLazyParts = false, packages = 'external' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'gt-scripts-'))
   await build({
     entryPoints: entries,
@@ -25,8 +26,7 @@ export async function bundleScripts(entries, { withoutLazyParts = false } = {}) 
     minify: true,
     keepNames: true,
     logLevel: 'error',
-    // Packages stay where they are found; none of these scripts needs one.
-    packages: 'external',
+    packages,
     plugins: withoutLazyParts ? [lazyApart] : [],
     // The first line that runs: "cold" is counted from here.
     banner: { js: 'globalThis.firstLine=process.hrtime.bigint();' },
