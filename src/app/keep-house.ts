@@ -37,10 +37,15 @@ export async function keepHouse(town: Town): Promise<void> {
   }
 }
 
+/** Whatever keeps it from looking must not keep the history from being committed. */
 async function careForStore(town: Town): Promise<void> {
   if (!town.host.isDue('store-care', LOOK_AFTER_MS)) return
-  const due = await (await town.upkeep()).due()
-  if (due.length > 0) await town.host.startInBackground(['store', 'compact', '--due'], 'store')
+  try {
+    const due = await (await town.upkeep()).due()
+    if (due.length > 0) await town.host.startInBackground(['store', 'compact', '--due'], 'store')
+  } catch {
+    // It looks again in ten minutes.
+  }
 }
 
 async function startExchange(town: Town): Promise<void> {
