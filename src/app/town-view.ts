@@ -127,7 +127,7 @@ export function composeTownView(
     problems.push(`the old configuration is in use: ${town.configProblem}`)
   problems.push(...rigProblems(town))
   problems.push(...storeProblems(town, view), ...pluginProblems(town, view), ...queueProblems(merges))
-  const count = (status: string) => view.count({ kind: 'bead', status })
+  const count = (status: string) => view.count({ kind: 'bead', status, archived: 'too' })
   return {
     name: town.config.name,
     root: town.root,

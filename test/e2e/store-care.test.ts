@@ -64,6 +64,10 @@ describe('gt store compact', () => {
       await town.ok('bead', 'create', '--id', id, 'title')
       await town.ok('store', 'commit')
     }
+    expect(await town.gt('store', 'compact', '--dry-run', '--history')).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+    })
     const repository = join(town.root, '.beads/.git')
     const tree = town.git(repository, 'log', '-1', '--format=%T')
     expect(await town.ok('store', 'compact', '--history')).toMatch(
@@ -126,6 +130,10 @@ describe('beads closed long ago', () => {
     expect(await ids('-s', 'closed')).toEqual(['young'])
     expect(await ids('--all')).toEqual(['open-1', 'young'])
     expect(await ids('--archived')).toEqual(['old-1', 'old-2'])
+    expect((await town.gt('bead', 'list', '-s', 'closed')).stderr).toContain('2 closed long ago are archived')
+    expect((await town.gt('bead', 'list')).stderr).toBe('')
+    expect((await town.json<{ total: number }>('bead', 'search', 'the')).total).toBe(3)
+    expect((await town.json<{ beads: { closed: number } }>('status')).beads.closed).toBe(3)
     expect(await ids('--archived', '--all')).toEqual(['old-1', 'old-2', 'open-1', 'young'])
     expect(await town.ok('bead', 'show', 'old-2')).toContain('the old-2')
     expect((await town.json<{ beads: { id: string }[] }>('bead', 'ready')).beads).toHaveLength(1)

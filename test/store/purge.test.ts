@@ -10,6 +10,7 @@ import { writeChain } from './support/chain-files.js'
 import { dumpStore } from './support/dump.js'
 import { syncFiles } from './support/sync-files.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
+import { bundleWorker, startWorker } from './support/workers.js'
 
 const SECRET = 'hunter2-hunter2'
 /** Long enough for a blob. */
@@ -174,20 +175,13 @@ describe('a purge', () => {
   })
 
   it('that was killed at any step is finished later', async () => {
-    for (const step of [
-      'purge:recorded',
-      'purge:rewritten',
-      'compact:named',
-      'purge:cleaned',
-      'history:archived',
-    ]) {
+    await using script = await bundleWorker('purge-worker')
+    const steps = ['purge:recorded', 'purge:rewritten', 'compact:named', 'purge:cleaned', 'history:archived']
+    for (const step of steps) {
       await using store = await tempStore()
       await spill(store)
-      const onStep = (at: string) => {
-        if (at === step) throw new Error('died')
-      }
-      const dying = openCare(store, { onStep }).purge({ id: 'x', what: ['*'], by: 'human' })
-      await expect(dying, step).rejects.toThrow('died')
+      const { ended } = startWorker(script, { dir: store.dir, id: 'x', step })
+      expect(await ended, step).toMatchObject({ signal: 'SIGKILL', stderr: '' })
       expect(store.open().read().get('x'), step).toBeUndefined()
       expect(await openCare(store).due(), step).toContain('purge')
       expect(await openCare(store).finishPurges(), step).toBe(1)

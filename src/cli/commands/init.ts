@@ -81,7 +81,7 @@ async function joined({ io }: CliContext, root: string) {
   const town = await openTown({ cwd, env, packageDir, pid, town: root })
   const rigs = await restoreRigs(town)
   const view = town.ledger.read()
-  const beads = view.count({ kind: 'bead' })
+  const beads = view.count({ kind: 'bead', archived: 'too' })
   return {
     data: {
       town: root,

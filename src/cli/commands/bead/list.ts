@@ -1,6 +1,6 @@
-import { BEAD_FILTERS, chooseBeads } from '../../bead-filters.js'
+import { BEAD_FILTERS, chooseBeads, statusesIn } from '../../bead-filters.js'
 import { beadJson, beadRows } from '../../bead-text.js'
-import { defineCommand } from '../../command.js'
+import { type CliContext, defineCommand, type OptionValues } from '../../command.js'
 
 export default defineCommand({
   name: 'bead list',
@@ -25,9 +25,21 @@ export default defineCommand({
   ],
   async run(context, _args, options) {
     const beads = await chooseBeads(context, options, 'list')
+    const archived = await archivedBesides(context, options)
+    if (archived > 0) context.note(`${archived} closed long ago are archived; see them with --archived`)
     return {
-      data: () => ({ beads: beads.map((bead) => beadJson(bead, bead.openBlockers)) }),
+      data: () => ({
+        beads: beads.map((bead) => beadJson(bead, bead.openBlockers)),
+        ...(archived > 0 ? { archived } : {}),
+      }),
       text: beads.length === 0 ? 'no beads; make one: gt bead create "what to do"' : beadRows(beads),
     }
   },
 })
+
+/** A list of closed beads that leaves some out says so; whatever else narrows it, they are not in it. */
+async function archivedBesides(context: CliContext, options: OptionValues): Promise<number> {
+  const asksForClosed = statusesIn(options)?.some((status) => status === 'closed') === true
+  if (!asksForClosed || options.archived === true) return 0
+  return (await context.town()).ledger.read().count({ kind: 'bead', status: 'closed', archived: 'only' })
+}

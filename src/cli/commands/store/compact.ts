@@ -1,3 +1,4 @@
+import { UsageError } from '../../../domain/errors.js'
 import { defineCommand } from '../../command.js'
 
 export default defineCommand({
@@ -13,6 +14,12 @@ export default defineCommand({
   ],
   examples: ['gt store compact --dry-run', 'gt store compact --history'],
   async run(context, _args, options) {
+    if (options.dryRun === true && options.history === true) {
+      throw new UsageError('--dry-run can say nothing about --history', {
+        code: 'bad-combination',
+        hint: 'give one of them',
+      })
+    }
     const { compactStore } = await import('../../../app/compact-store.js')
     const { compactionText } = await import('../../store-text.js')
     const dryRun = options.dryRun === true
