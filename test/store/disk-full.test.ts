@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openUpkeep } from '../../src/store/open-upkeep.js'
 import { dumpStore } from './support/dump.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 import { bundleWorker, startWorker, type WorkerEnd, type WorkerScript } from './support/workers.js'
@@ -70,6 +71,37 @@ describe('a full disk', () => {
       /EROFS; nothing was recorded/,
     )
     expect(store.open().read().count({ kind: 'mail' })).toBeGreaterThan(5)
+  })
+
+  it('stops a compaction, which leaves everything as it was and works when there is space', async ({
+    skip,
+  }) => {
+    await using store = await tempStore({ segmentLimitBytes: 8000 })
+    await using mounted = mountSmall(store.log, '128k')
+    skip(!mounted.isMounted, 'cannot mount a small file system here (not root)')
+    const ledger = store.open()
+    for (let i = 0; i < 60; i++) {
+      transact(ledger, () => [{ o: 'new', id: `b-${i}`, k: 'bead', f: { title: 'x'.repeat(500) } }])
+    }
+    writeFileSync(join(store.log, 'filler'), Buffer.alloc(60_000))
+    const names = readdirSync(store.log).sort()
+    const before = dumpStore(store.dir, 'log only')
+    const upkeep = openUpkeep(store.dir)
+    await expect(upkeep.compact()).rejects.toMatchObject({ code: 'disk-full', exitCode: 1 })
+    expect(readdirSync(store.log).sort()).toEqual(names)
+    expect(dumpStore(store.dir, 'log only')).toEqual(before)
+    const purging = upkeep.purge({ id: 'b-1', what: ['*'], by: 'human' })
+    await expect(purging).rejects.toMatchObject({
+      code: 'purge-incomplete',
+      message: expect.stringContaining('the purge is recorded'),
+    })
+    expect(store.open().read().get('b-1')).toBeUndefined()
+    rmSync(join(store.log, 'filler'))
+    expect(await upkeep.finishPurges()).toBe(1)
+    const after = dumpStore(store.dir, 'log only')
+    expect(Object.keys(after.entities)).toEqual(Object.keys(before.entities))
+    expect({ ...after.entities, 'b-1': 0 }).toEqual({ ...before.entities, 'b-1': 0 })
+    expect(JSON.stringify(after.entities['b-1'])).not.toContain('xxx')
   })
 
   it('is what a limit on file sizes looks like, too', async ({ skip }) => {
