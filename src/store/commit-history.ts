@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConflictError, ExternalError } from '../domain/errors.js'
 import { randomId } from '../domain/ids.js'
@@ -135,6 +135,7 @@ function findChanges(context: HistoryContext, tip: Tip): Found | undefined {
   const { paths } = context
   // A chain of a former id may be the remote's by now.
   const mayRewrite = context.isRepaired === true || tip.clone !== context.identity.clone
+  const lastCommitAtMs = readHistoryNote(paths).at
   const changes: Change[] = []
   const refused: string[] = []
   const present = new Set<string>()
@@ -144,8 +145,9 @@ function findChanges(context: HistoryContext, tip: Tip): Found | undefined {
     if (content === undefined) return undefined
     present.add(path)
     const from = tip.sizes.get(path)
-    // A changed byte leaves the size as it is: not looked for at each commit, but after a repair it counts.
-    if (from === content.length && context.isRepaired !== true) continue
+    // What nobody touched since the last commit is what was committed, and need not be hashed.
+    const isTouched = context.isRepaired === true || isNewer(join(paths.log, name), lastCommitAtMs)
+    if (from === content.length && !isTouched) continue
     const isGrown = continues(content, from ?? 0, tip.blobs.get(path))
     if (isGrown && from === content.length) continue
     if (isGrown || mayRewrite) changes.push({ path, content, from: isGrown ? (from ?? 0) : 0 })
@@ -172,6 +174,10 @@ function findChanges(context: HistoryContext, tip: Tip): Found | undefined {
     else changes.push({ path, content: undefined, from: 0 })
   }
   return { changes, refused }
+}
+
+function isNewer(path: string, thanMs: number): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= thanMs
 }
 
 /** Whether the content begins with the committed one. */

@@ -190,6 +190,8 @@ describe('what a commit refuses', () => {
   const damages: Record<string, (path: string) => void> = {
     'a file that is gone without a base': (path) => rmSync(path),
     'a file that became shorter': (path) => writeFileSync(path, readFileSync(path).subarray(0, -20)),
+    'a file that was changed inside and is as long as it was': (path) =>
+      writeFileSync(path, readFileSync(path, 'utf8').replace('one', 'eno')),
     'a file that was changed inside and grew': (path) =>
       writeFileSync(path, `${readFileSync(path, 'utf8').replace('one', 'eno')}${'x'.repeat(99)}\n`),
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { GtError } from '../../domain/errors.js'
 import type { Finding, Mended } from '../../domain/finding.js'
@@ -275,6 +275,7 @@ function damagedIdentity(at: Repository, error: Error): Finding {
 async function remakeIdentity(at: Repository, damaged: readonly string[]): Promise<Mended> {
   const { paths } = at
   const aside = openAside(at)
+  mkdirSync(paths.local, { recursive: true, mode: 0o700 })
   for (const name of damaged) if (existsSync(join(paths.local, name))) aside.move(join(paths.local, name))
   const broken = list(paths.local).filter(
     (name) => name.startsWith('after-') && !isIdentity(join(paths.local, name)),

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { ExternalError } from '../../domain/errors.js'
 import type { Mended } from '../../domain/finding.js'
 import { randomId } from '../../domain/ids.js'
 import { writeAtomically } from '../../system/atomic-write.js'
@@ -52,7 +53,9 @@ export async function repairLog(context: RepairContext): Promise<Mended> {
       () => withoutOthers(context, () => repairLocked(context)),
     )
   } catch (error) {
-    throw writeError(paths.root, error)
+    // A lock that cannot be made, on a disk that cannot be written.
+    const isLock = error instanceof ExternalError && error.code === 'lock-failed'
+    throw writeError(paths.root, isLock ? error.cause : error)
   }
 }
 
