@@ -7,9 +7,9 @@ import type { EntityTable } from '../entity-table.js'
 import { blobRef } from '../read-op.js'
 import { errorCode } from '../segment-bytes.js'
 import { openAside } from './aside.js'
-import { count } from './check-log.js'
 import { shownEvents } from './check-state.js'
 import { everyRef, type Repository, readObject } from './committed-files.js'
+import { count } from './count.js'
 
 const BLOB_NAME = /^[0-9a-f]{64}$/
 /** So much is read and hashed in any case; more with `--deep`. */

@@ -1,24 +1,20 @@
 import type { Finding, Fix } from '../../domain/finding.js'
 import { FORMAT } from '../layout.js'
 import { readOp } from '../read-op.js'
-import { stampMs } from '../stamp.js'
-import { isStructural, splitAtSeal } from './chain-verdicts.js'
+import { isStructural } from './chain-verdicts.js'
+import { checkStamps, type StampCheck } from './check-stamps.js'
+import { count } from './count.js'
 import type { ExaminedChain, ExaminedLog } from './examine-chains.js'
-import type { Line } from './scan-lines.js'
+import { logNotes } from './log-notes.js'
 import { countingFiles, parseLogName, type ScannedChain, type ScannedFile } from './scan-log.js'
 
-const MAX_BACK_MS = 3_600_000
-const MAX_AHEAD_MS = 86_400_000
 /** Of many alike, so many are named. */
 const NAMED = 5
 
-export interface LogCheck {
+export interface LogCheck extends StampCheck {
   examined: ExaminedLog
-  nowMs: number
   /** Mends whatever is damaged in any chain. */
   fix: Fix
-  /** Ids that this directory writes under now or did before. */
-  ownClones: readonly string[]
 }
 
 /** Everything that can be said about the lines of the log, file by file. */
@@ -31,7 +27,7 @@ export function checkLog(check: LogCheck): Finding[] {
     ...checkFormat(chain),
     ...checkStamps(chain, check),
   ])
-  return [...findings, ...notes(chains), ...(findings.length === 0 ? [allWhole(chains)] : [])]
+  return [...findings, ...logNotes(chains), ...(findings.length === 0 ? [allWhole(chains)] : [])]
 }
 
 function checkFiles(examined: ExaminedChain, { fix }: LogCheck): Finding[] {
@@ -167,106 +163,6 @@ function checkFormat({ chain }: ExaminedChain): Finding[] {
   ]
 }
 
-function checkStamps({ chain, ownership }: ExaminedChain, { nowMs, ownClones }: LogCheck): Finding[] {
-  const findings: Finding[] = []
-  let greatest = { ms: 0, t: '' }
-  const back: string[] = []
-  const ahead: string[] = []
-  const strange = new Map<string, string>()
-  for (const file of countingFiles(chain)) {
-    if (file.isBase) continue
-    for (const { record, offset } of splitAtSeal(file.lines).counting) {
-      const ms = stampMs(record.t)
-      const where = `log/${file.name} at byte ${offset}`
-      if (ms < greatest.ms - MAX_BACK_MS && ms > 0) back.push(where)
-      if (ms > nowMs + MAX_AHEAD_MS) ahead.push(where)
-      else if (ms > greatest.ms) greatest = { ms, t: record.t }
-      const writer = record.t.slice(30, 35)
-      if (writer !== chain.clone && !ownClones.includes(writer)) strange.set(writer, where)
-    }
-  }
-  if (ahead.length > 0) {
-    findings.push({
-      id: 'log-stamp-ahead',
-      severity: 'warning',
-      what: `${count(ahead.length, 'record')} of ${chain.clone} dated more than a day ahead: what they set wins until then`,
-      where: ahead[0] ?? '',
-      hint: 'check the clock of that machine; a later change of the same field goes over it',
-    })
-  }
-  if (back.length > 0) {
-    findings.push({
-      id: 'log-stamp-back',
-      severity: 'note',
-      what: `${count(back.length, 'record')} of ${chain.clone} dated more than an hour before their predecessors: a clock was set back`,
-      where: back[0] ?? '',
-    })
-  }
-  for (const [writer, where] of strange) {
-    findings.push({
-      id: 'log-foreign-lines',
-      severity: ownership === 'foreign' ? 'note' : 'warning',
-      what: `the files of ${chain.clone} hold records of ${writer}`,
-      where,
-      hint: 'lines that a hand copied between files; they count, under the wrong clone',
-    })
-  }
-  return findings
-}
-
-/** An unfinished line at the end of the newest file may be a writer at work. */
-function tornLines(files: readonly ScannedFile[]): number {
-  return files.reduce((sum, { junk, unfinishedBytes }, i) => {
-    const isLeft = unfinishedBytes > 0 && i < files.length - 1
-    return sum + junk.filter(({ kind }) => kind === 'torn').length + (isLeft ? 1 : 0)
-  }, 0)
-}
-
-/** Harmless, but never in silence. */
-function notes(chains: readonly ExaminedChain[]): Finding[] {
-  const files = chains.flatMap(({ chain }) => countingFiles(chain))
-  const torn = chains.reduce((sum, { chain }) => sum + tornLines(countingFiles(chain)), 0)
-  const behind = files.reduce((sum, file) => sum + behindSeal(file), 0)
-  const unknown = files.reduce(
-    (sum, { lines }) => sum + lines.reduce((n, line) => n + unknownOps(line), 0),
-    0,
-  )
-  return [
-    ...(torn > 0
-      ? [
-          note(
-            'log-torn',
-            `${count(torn, 'torn line')}: what killed writers or a full disk left, never acknowledged`,
-          ),
-        ]
-      : []),
-    ...(behind > 0
-      ? [
-          note(
-            'log-after-seal',
-            `${count(behind, 'record')} behind a seal: void, their writers wrote them again`,
-          ),
-        ]
-      : []),
-    ...(unknown > 0
-      ? [note('log-unknown-op', `${count(unknown, 'operation')} of a newer gt: kept, not understood here`)]
-      : []),
-  ]
-}
-
-function note(id: string, what: string): Finding {
-  return { id, severity: 'note', what }
-}
-
-function behindSeal({ lines: all }: ScannedFile): number {
-  // A second seal is what two writers leave that both found the segment long.
-  return splitAtSeal(all).behind.filter(({ record }) => !isStructural(record)).length
-}
-
-function unknownOps({ record }: Line): number {
-  return record.ops.filter((op) => readOp(op) === undefined).length
-}
-
 function allWhole(chains: readonly ExaminedChain[]): Finding {
   const files = chains.flatMap(({ chain }) => countingFiles(chain))
   const records = files.reduce((sum, file) => sum + file.lines.length, 0)
@@ -279,8 +175,4 @@ function allWhole(chains: readonly ExaminedChain[]): Finding {
 
 function lines(number: number): string {
   return count(number, 'line')
-}
-
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

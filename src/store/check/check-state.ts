@@ -7,8 +7,8 @@ import type { StoredEvent } from '../fold.js'
 import { LogState } from '../log-state.js'
 import { unpackState } from '../packed-state.js'
 import { openAside } from './aside.js'
-import { count } from './check-log.js'
 import type { Repository } from './committed-files.js'
+import { count } from './count.js'
 import { finishRepair } from './repair-log.js'
 
 /** Writers go on between two looks; what differs every time is a difference. */

@@ -16,6 +16,7 @@ import { writeError } from '../store-errors.js'
 import { type Aside, openAside } from './aside.js'
 import type { Repository } from './committed-files.js'
 import { type ExaminedChain, examineChains } from './examine-chains.js'
+import { receipt, type Tally } from './repair-receipt.js'
 import { closeSegment, encodeLines, replaceLogFile } from './rewrite-segment.js'
 import type { Line } from './scan-lines.js'
 
@@ -30,14 +31,6 @@ const MAX_ROUNDS = 5
 /** Says that a repair was begun; whoever finds it without a living repair finishes it. */
 export function repairNotePath(local: string): string {
   return join(local, 'repairing')
-}
-
-interface Tally {
-  appended: number
-  rewritten: Set<string>
-  restored: number
-  overruled: Map<string, Line>
-  lost: string[]
 }
 
 /**
@@ -82,7 +75,7 @@ async function repairLocked(context: RepairContext): Promise<Mended> {
   await commitRepaired(context)
   settings.onStep('repair:committed')
   rmSync(repairNotePath(paths.local), { force: true })
-  return receipt(tally, aside)
+  return receipt(tally, aside.name)
 }
 
 /** @returns whether anything was changed */
@@ -192,39 +185,6 @@ export function finishRepair(context: Repository, aside: Aside): void {
 /** @throws nothing for a repository that git cannot use: that is a finding of its own */
 async function commitRepaired(context: RepairContext): Promise<void> {
   await commitHistory({ ...context, isRepaired: true }, 'repaired by gt doctor')
-}
-
-function receipt(tally: Tally, aside: Aside): Mended {
-  const parts = [
-    ...(tally.rewritten.size > 0 ? [`wrote ${[...tally.rewritten].join(', ')} anew`] : []),
-    ...(tally.restored > 0 ? [`${count(tally.restored, 'record')} put back in place`] : []),
-    ...(tally.appended > 0 ? [`${count(tally.appended, 'record')} put back by appending`] : []),
-  ]
-  const left = [
-    ...(tally.lost.length > 0
-      ? [
-          `nothing in history tells what stood in ${tally.lost.join(', ')}; the damaged lines are in ${aside.name}`,
-        ]
-      : []),
-    ...(tally.overruled.size > 0
-      ? [
-          `${count(tally.overruled.size, 'record')} put back without effect, since others took the same bead or id meanwhile: ${[
-            ...tally.overruled.values(),
-          ]
-            .map(({ record }) => `${record.t} by ${record.by}`)
-            .join(', ')}`,
-        ]
-      : []),
-  ]
-  return {
-    did: parts.length > 0 ? parts.join('; ') : 'committed the log as it is: every committed record is in it',
-    ...(tally.rewritten.size > 0 ? { undo: `the files as they were: ${aside.name}` } : {}),
-    ...(left.length > 0 ? { left: left.join('; ') } : {}),
-  }
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function freshStamp({ settings, identity }: RepairContext, greatest: Stamp): Stamp {
