@@ -139,3 +139,27 @@ describe('compaction', () => {
     expect(dumpStore(a.dir, 'log only').entities).toEqual(before)
   })
 })
+
+describe('a purge', () => {
+  it('is not undone by a repair, and names what repairs put aside', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine(options)
+    fill(a, 'a')
+    transact(a.open(), () => [{ o: 'set', id: 'a-1', f: { notes: 'the secret word' } }])
+    await a.open().commitHistory()
+    damage(segments(a, a.clone)[0], 'bead 0')
+    await mendAll(a.dir)
+    const receipt = await a.upkeep().purge({ id: 'a-1', what: ['*'], by: 'human' })
+    expect(receipt.untouched.map((path) => path.split('/').at(-1))).toEqual(['aside'])
+    expect(await problems(a.dir)).toEqual([])
+    const newest = segments(a, a.clone).at(-1) ?? ''
+    fill(a, 'more')
+    await a.open().commitHistory()
+    rmSync(newest)
+    await mendAll(a.dir)
+    const texts = readdirSync(a.log).map((name) => readFileSync(join(a.log, name), 'utf8'))
+    expect(texts.join('')).not.toContain('the secret word')
+    expect(a.open().read().get('a-1')).toBeUndefined()
+    expect(a.open().read().get('more-1')).toBeDefined()
+  })
+})

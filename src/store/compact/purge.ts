@@ -174,10 +174,10 @@ function dropBlobs(paths: StorePaths, before: ReadonlySet<string>): number {
   return doomed.length + files
 }
 
-/** What sync put aside when another machine wrote under our id. */
+/** What sync put aside when another machine wrote under our id, and what repairs replaced. */
 function leftCopies({ local }: StorePaths): string[] {
   return readdirSync(local)
-    .filter((name) => name.startsWith('replaced-'))
+    .filter((name) => name.startsWith('replaced-') || name === 'aside')
     .map((name) => join(local, name))
 }
 
