@@ -24,12 +24,19 @@ export async function run({ seconds = 60, processes = 10, onProgress = () => {} 
     const parts = await bundle(root)
     const clones = await prepare(root, parts)
     const counts = { syncs: 0, offlineSyncs: 0, compactions: 0 }
-    const untilMs = Date.now() + seconds * 1000
     const writers = clones.flatMap((clone) =>
-      Array.from({ length: processes }, (_, i) => startWriter(children, root, clone, i, untilMs)),
+      Array.from({ length: processes }, (_, i) => startWriter(children, root, clone, i, seconds)),
     )
-    await Promise.all(clones.map((clone, i) => keepSyncing(clone, i === CLONES - 1, untilMs, counts)))
-    await Promise.all(writers)
+    await Promise.all(writers.map(({ ready }) => ready))
+    for (const child of children) child.stdin.write('go\n')
+    const writing = { isOver: false }
+    const ended = Promise.all(writers.map((writer) => writer.ended)).finally(() => {
+      writing.isOver = true
+    })
+    await Promise.all([
+      ended,
+      ...clones.map((clone, i) => keepSyncing(clone, i === CLONES - 1, writing, counts)),
+    ])
     onProgress('writers ended; settling')
     const settling = performance.now()
     await settle(clones, counts)
@@ -100,18 +107,32 @@ function git(...args) {
   })
 }
 
-function startWriter(children, root, clone, number, untilMs) {
+function startWriter(children, root, clone, number, seconds) {
   const name = `${clone.name}w${number}`
   const acks = join(root, 'acks', name)
   const segmentLimitBytes = SEGMENT_LIMIT_BYTES
-  const order = { dir: clone.dir, name, beads: SHARED_BEADS, untilMs, segmentLimitBytes, acks }
+  const order = {
+    dir: clone.dir,
+    name,
+    beads: SHARED_BEADS,
+    seconds,
+    leastRecords: 5,
+    segmentLimitBytes,
+    acks,
+  }
   const child = spawn(process.execPath, [join(root, 'writer.mjs'), JSON.stringify(order)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
+  child.stdin.on('error', () => {})
   children.push(child)
-  return new Promise((resolve, reject) => {
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`writer ${name}: exit ${code}`))))
-  })
+  return {
+    ready: new Promise((resolve) => child.stdout.once('data', resolve)),
+    ended: new Promise((resolve, reject) => {
+      child.on('close', (code) =>
+        code === 0 ? resolve() : reject(new Error(`writer ${name}: exit ${code}`)),
+      )
+    }),
+  }
 }
 
 function sync(clone) {
@@ -122,8 +143,8 @@ function sync(clone) {
   })
 }
 
-async function keepSyncing(clone, isOftenOffline, untilMs, counts) {
-  for (let round = 0; Date.now() < untilMs; round++) {
+async function keepSyncing(clone, isOftenOffline, writing, counts) {
+  for (let round = 0; !writing.isOver; round++) {
     if (isOftenOffline) setOnline(clone, Math.floor(Date.now() / 1000) % 2 === 0)
     try {
       expectWhole(await sync(clone))

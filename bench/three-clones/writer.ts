@@ -9,7 +9,9 @@ export interface WriterOrder {
   dir: string
   name: string
   beads: string[]
-  untilMs: number
+  seconds: number
+  /** Written even when the time is over: a busy machine may not let a process run before. */
+  leastRecords: number
   segmentLimitBytes: number
   /** Gets the names of the records that were acknowledged, one a line. */
   acks: string
@@ -18,7 +20,12 @@ export interface WriterOrder {
 const order = JSON.parse(process.argv[2] ?? '{}') as WriterOrder
 const ledger = openLedger(order.dir, { segmentLimitBytes: order.segmentLimitBytes, sync: 'os' })
 const acknowledged: string[] = []
-for (let n = 0; Date.now() < order.untilMs; n++) {
+process.stdout.write('ready\n')
+// All start together, once the last of them has loaded.
+await new Promise((resolve) => process.stdin.once('data', resolve))
+process.stdin.destroy()
+const untilMs = Date.now() + order.seconds * 1000
+for (let n = 0; n < order.leastRecords || Date.now() < untilMs; n++) {
   const record = `${order.name}-${n}`
   ledger.transact(order.name, (view) => ({
     ops: [...change(view, record, n), { o: 'ev', type: 'bench.record', data: { record } } satisfies Op],

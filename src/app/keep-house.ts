@@ -8,6 +8,8 @@ const COMMIT_AFTER_MS = 30_000
  * the others wrote, and nothing stays behind.
  */
 export const EXCHANGE_AFTER_MS = 1_500
+/** How often commands try while the remote does not answer. */
+const RETRY_EVERY_MS = 30_000
 /** How often commands that wrote nothing look for news. */
 const LOOK_EVERY_MS = 60_000
 
@@ -49,9 +51,10 @@ async function careForStore(town: Town): Promise<void> {
 }
 
 async function startExchange(town: Town): Promise<void> {
-  const isWaiting = town.ledger.unsentForMs() !== undefined
+  const state = (await town.upkeep()).syncState()
+  const isWaiting = state === undefined || state.unsentForMs !== undefined
   const isDue = isWaiting
-    ? town.host.isDue('sync', EXCHANGE_AFTER_MS)
+    ? town.host.isDue('sync', state?.lastError === undefined ? EXCHANGE_AFTER_MS : RETRY_EVERY_MS)
     : town.host.isDue('sync-look', LOOK_EVERY_MS)
   if (isDue) await town.host.startInBackground(['sync', '--background'], 'sync')
 }

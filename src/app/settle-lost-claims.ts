@@ -48,12 +48,12 @@ function lostClaims(town: Town): LostClaim[] {
   const view = town.ledger.read()
   const agents = view.list({ kind: 'agent' }).map(agentFrom)
   if (agents.every((agent) => agent.home === undefined)) return []
+  // Only a name that another machine has can be used twice; sessions add up over the years.
+  const isNameTaken = agents.some((agent) => !isHere(town, agent.home))
+  const sessions = isNameTaken ? view.list({ kind: 'session' }).map(sessionFrom) : []
   return findLostClaims({
     agents,
-    sessions: view
-      .list({ kind: 'session' })
-      .map(sessionFrom)
-      .filter((session) => session.endedAt === undefined),
+    sessions: sessions.filter((session) => session.endedAt === undefined),
     beads: (key) => findBead(view, key),
     claimed: view.list({ kind: 'bead', status: ['hooked', 'in_review'] }).map(beadFrom),
     isHere: (home) => isHere(town, home),

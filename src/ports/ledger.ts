@@ -35,9 +35,6 @@ export interface Ledger {
    */
   ownClones(): readonly string[]
 
-  /** Milliseconds since the oldest own record that the remote lacks, as far as is known here; undefined: it has all. */
-  unsentForMs(): number | undefined
-
   /** Names of own log files that no longer hold what was committed of them: a disk or a hand took something. Cheap. */
   lostFiles(): string[]
 

@@ -17,7 +17,6 @@ import { nextStamp, type Stamp } from './stamp.js'
 import { newerFormat, noStore, readError, writeError } from './store-errors.js'
 import { type StoreOptions, type StoreSettings, storeSettings } from './store-options.js'
 import { StoreView } from './store-view.js'
-import { unsentForMs } from './sync/unsent.js'
 import { lostFiles, uncommittedForMs } from './uncommitted.js'
 import { watchLog } from './watch-log.js'
 
@@ -59,6 +58,7 @@ class FileLedger implements StoreLedger {
   #identity: CloneIdentity | undefined
   /** Which version of local/clone it was read from. */
   #identityMark = ''
+  #owned: { mark: string; ids: readonly string[] } | undefined
 
   constructor(paths: StorePaths, settings: StoreSettings) {
     this.#paths = paths
@@ -195,12 +195,12 @@ class FileLedger implements StoreLedger {
   }
 
   ownClones(): readonly string[] {
-    const identity = readIdentity(this.#paths.clone)
-    return identity === undefined ? [] : [identity.clone, ...identity.formerly]
-  }
-
-  unsentForMs(): number | undefined {
-    return unsentForMs(this.#paths, this.#settings.now())
+    const mark = this.#markOfClone()
+    if (this.#owned?.mark !== mark) {
+      const identity = readIdentity(this.#paths.clone)
+      this.#owned = { mark, ids: identity === undefined ? [] : [identity.clone, ...identity.formerly] }
+    }
+    return this.#owned.ids
   }
 
   lostFiles(): string[] {

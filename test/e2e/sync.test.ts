@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openLedger } from '../../src/store/open-ledger.js'
+import { recordLine } from '../store/support/chain-files.js'
 import { type TestTown, testTown, until } from '../support/test-town.js'
 import { expectJsonRefusal, expectRefusal } from './support-work.js'
 
@@ -88,11 +90,17 @@ describe('gt sync', () => {
     const url = bareRemote(town)
     await town.ok('sync', '--remote', url)
     rmSync(url, { recursive: true })
+    const clone = readdirSync(join(town.root, '.beads/log'))[0]?.slice(0, 5) ?? ''
+    const anHourAgo = new Date(Date.now() - 3_600_000).toISOString()
+    const line = recordLine(clone, [anHourAgo, { o: 'ev', type: 'old', data: {} }])
+    appendFileSync(join(town.root, `.beads/log/${clone}-000001.jsonl`), line)
     await town.ok('bead', 'create', '--id', 'b-1', 'one')
     await untilQuiet(town)
     const status = await town.json<{ problems: string[]; sync: { lastError: { code: string } } }>('status')
     expect(status.sync.lastError.code).toBe('remote-not-found')
     expect(status.problems.join('\n')).toContain('the last sync failed')
+    const later = await town.ok('status')
+    expect(later).toMatch(/beads wait for \d+ min to be sent/)
     await untilQuiet(town)
   })
 
@@ -113,6 +121,35 @@ describe('gt sync', () => {
     const refused = await town.gt('sync')
     expectRefusal(refused, { exitCode: 6, says: /does not let us in/, hint: /without questions/ })
     expect(readFileSync(join(town.env.HOME ?? '', 'asked'), 'utf8')).toContain('BatchMode=yes')
+    await untilQuiet(town)
+  })
+})
+
+describe('a short id that two machines gave', () => {
+  it('brings mail to the one who made the younger bead, once', async () => {
+    await using town = await testTown()
+    const url = bareRemote(town)
+    await town.ok('sync', '--remote', url)
+    const other = await second(town, url)
+    await untilQuiet(town)
+    for (const [root, key] of [
+      [town.root, 'p-aaaaa111111'],
+      [other, 'p-aaaaa222222'],
+    ] as const) {
+      const ledger = openLedger(join(root, '.beads'))
+      ledger.transact('human', () => ({
+        ops: [{ o: 'new', id: key, k: 'bead', a: 5, f: { status: 'open', title: `of ${key}` } }],
+      }))
+      ledger.close()
+    }
+    await town.ok('sync')
+    expect(await town.ok('sync', '--town', other)).toContain('is called p-aaaaa2 now')
+    expect(await town.ok('sync')).not.toContain('is called')
+    await town.ok('bead', 'create', 'something', '--town', town.root)
+    await untilQuiet(town)
+    await town.ok('sync', '--town', other)
+    const { mails } = await town.json<{ mails: { subject: string }[] }>('mail', 'inbox', '--town', other)
+    expect(mails.map(({ subject }) => subject)).toEqual(['p-aaaaa is called p-aaaaa2 now'])
     await untilQuiet(town)
   })
 })

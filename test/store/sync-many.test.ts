@@ -53,13 +53,8 @@ describe('many clones', () => {
   it('written by ten processes each, while one is often offline, end in one state, every record once', async () => {
     const path = join(import.meta.dirname, '../../bench/three-clones.mjs')
     const { run } = (await import(path)) as ThreeClones
-    let counts = { acknowledged: 0, syncs: 0 }
-    // On a busy machine thirty processes are hardly up after five seconds.
-    for (const seconds of [5, 20, 60]) {
-      counts = await run({ seconds, processes: 10 })
-      if (counts.acknowledged > 30 && counts.syncs > 3) break
-    }
-    expect(counts.acknowledged).toBeGreaterThan(30)
+    const counts = await run({ seconds: 5, processes: 10 })
+    expect(counts.acknowledged).toBeGreaterThanOrEqual(150)
     expect(counts.syncs).toBeGreaterThan(3)
   })
 })

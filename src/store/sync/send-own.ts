@@ -109,16 +109,15 @@ async function settleDifference(run: SyncRun, actual: string | undefined): Promi
     delete run.note.pushed[clone]
     return
   }
-  if (await isOwnCommit(run, actual)) {
-    run.note.pushed[clone] = { commit: actual, files: {}, at: run.settings.now() }
-    return
-  }
   const theirs = await readChain(run, clone, actual)
-  if (theirs.kind === 'chain' && holdsAllOf(run, clone, theirs)) {
-    run.note.pushed[clone] = { commit: actual, files: {}, at: run.settings.now() }
+  const isOurs =
+    (await isOwnCommit(run, actual)) || (theirs.kind === 'chain' && holdsAllOf(run, clone, theirs))
+  if (!isOurs) {
+    await takeNewId(run, theirs)
     return
   }
-  await takeNewId(run, theirs)
+  const sizes = theirs.kind === 'chain' ? [...theirs.log].map(([name, { length }]) => [name, length]) : []
+  run.note.pushed[clone] = { commit: actual, files: Object.fromEntries(sizes), at: run.settings.now() }
 }
 
 /** Reachable from a branch or an archived history of this repository: made here, from records that are here. */

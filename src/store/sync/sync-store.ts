@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConflictError, ExternalError, GtError, TimeoutError } from '../../domain/errors.js'
 import type { SyncReceipt, SyncRequest } from '../../ports/upkeep.js'
@@ -31,6 +31,7 @@ export async function syncStore(
   if (identity.format > FORMAT) throw newerFormat(paths.root, identity.format)
   // Named after the clone: a lock that came along with a copied directory is nobody's here.
   const lock = join(paths.local, `sync-${identity.clone}.lock`)
+  removeForeignLock(lock, settings.now())
   let isEntered = false
   try {
     return await withFileLock(lock, { timeoutMs: request.waitMs, purpose: 'gt sync' }, () => {
@@ -45,6 +46,15 @@ export async function syncStore(
       details: error.details,
     })
   }
+}
+
+/** Longer than any sync: what is older was left by a container that had another host name. */
+const OLD_LOCK_MS = 3_600_000
+
+/** Its process cannot be asked from under another host name. Nothing is at risk: refs move by expected value. */
+function removeForeignLock(path: string, nowMs: number): void {
+  const since = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  if (since !== undefined && Math.abs(nowMs - since) > OLD_LOCK_MS) rmSync(path, { force: true })
 }
 
 async function exchange(
