@@ -93,6 +93,25 @@ describe('a clone id that is in use twice', () => {
     expectSame(a, b)
   })
 
+  it('by a copy of a folder that had not sent all sends it for both', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine()
+    make(a, 'sent')
+    await a.sync()
+    make(a, 'not-sent')
+    await using b = copyOf(a, remote, false)
+    make(b, 'b-1')
+    expect(await b.sync()).toMatchObject({ refused: [], sent: { records: 3 } })
+    expect(await b.sync()).toMatchObject({ refused: [], sent: { bytes: 0 } })
+    make(a, 'a-1')
+    const receipt = await a.sync()
+    expect(receipt.renamed).toBeUndefined()
+    expect(receipt).toMatchObject({ refused: [], sent: { records: 1 } })
+    await b.sync()
+    expect(beads(b)).toEqual(['a-1', 'b-1', 'not-sent', 'sent'])
+    expectSame(a, b)
+  })
+
   it('takes over what only the copy has of the old chain', async () => {
     await using remote = await sharedRemote()
     const a = await remote.machine()

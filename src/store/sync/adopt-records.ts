@@ -1,10 +1,10 @@
 import { OperationError } from '../../domain/errors.js'
 import { randomId } from '../../domain/ids.js'
 import { Appender } from '../appender.js'
+import { stateOp } from '../compact/base-lines.js'
 import { EntityTable } from '../entity-table.js'
 import { applyRecord } from '../fold.js'
 import { LogState } from '../log-state.js'
-import { packState } from '../packed-state.js'
 import { readOp } from '../read-op.js'
 import type { LogOp, LogRecord } from '../record-line.js'
 import { nextStamp } from '../stamp.js'
@@ -27,10 +27,7 @@ export function adoptRecords(place: Place, clone: string, from: string, records:
   for (const record of records) applyRecord(table, from, record)
   const append = appendTo(place, clone)
   const states: LogOp[] = []
-  for (const state of table.overlay.values()) {
-    const { ch: _, ...packed } = packState(state)
-    if (state.last !== '') states.push({ o: 'st', ...packed })
-  }
+  for (const state of table.overlay.values()) if (state.last !== '') states.push(stateOp(state))
   for (let i = 0; i < states.length; i += STATES_PER_RECORD) {
     append('gt', states.slice(i, i + STATES_PER_RECORD))
     place.settings.onStep('sync:adopted')

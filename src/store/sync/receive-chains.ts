@@ -18,11 +18,12 @@ const CLONE = new RegExp(`^${CLONE_PATTERN}$`)
 /** Takes in what the last fetch brought of other chains; each chain for itself, so that a bad one holds up no other. */
 export async function receiveChains(run: SyncRun): Promise<void> {
   const tips = await trackedTips(run.call)
+  const settled = [run.identity.clone]
   for (const former of run.identity.formerly) {
-    if (!run.dryRun) await settleFormer(run, former, tips.get(former))
+    if (run.dryRun || (await settleFormer(run, former, tips.get(former)))) settled.push(former)
   }
   for (const [clone, tip] of tips) {
-    if (clone === run.identity.clone) continue
+    if (settled.includes(clone)) continue
     if (CLONE.test(clone)) await receiveChain(run, clone, tip)
     else refuse(run, clone, 'not-a-chain', 'its name is no clone id')
   }
@@ -118,16 +119,19 @@ async function takeBlobs(run: SyncRun, clone: string, tree: ChainTree): Promise<
 /**
  * The chain of an id that we wrote under before. Where nobody else has more of it, ours goes out under its own name; what the
  * remote's lacks and cannot get that way is taken over into our present chain. Then it is a chain like any other's.
+ *
+ * @returns false when it is one already
  */
-async function settleFormer(run: SyncRun, clone: string, tip: string | undefined): Promise<void> {
+async function settleFormer(run: SyncRun, clone: string, tip: string | undefined): Promise<boolean> {
   const held = heldFiles(run, clone)
-  if (held.size === 0 || (tip !== undefined && isCurrent(run, clone, tip) && isUnchanged(run, clone))) return
+  if (held.size === 0 || (tip !== undefined && isCurrent(run, clone, tip) && isUnchanged(run, clone)))
+    return false
   const theirs = tip === undefined ? undefined : await readChain(run, clone, tip)
-  if (theirs?.kind === 'refused') return
-  if (theirs !== undefined && planChain({ clone, held, incoming: theirs.log }).kind === 'apply') return
+  if (theirs?.kind === 'refused') return false
+  if (theirs !== undefined && planChain({ clone, held, incoming: theirs.log }).kind === 'apply') return false
   if (theirs === undefined || holdsAllOf(run, clone, theirs)) {
     await publishFormer(run, clone, tip)
-    return
+    return true
   }
   const there = new Set([...theirs.log.values()].flatMap((content) => [...linesOf(content)]))
   const here = new Set(countedLines(run, run.identity.clone).map(({ line }) => line))
@@ -141,11 +145,12 @@ async function settleFormer(run: SyncRun, clone: string, tip: string | undefined
   if (lacking.length > 0) run.hasMoreToSend = true
   run.settings.onStep('sync:former-adopted')
   const plan = planChain({ clone, held: new Map(), incoming: theirs.log })
-  if (plan.kind === 'refused') return
+  if (plan.kind === 'refused') return false
   const names = plan.writes.map(({ name }) => name)
   plan.deletes = [...held.keys()].filter((name) => !names.includes(name))
   const aside = join(run.paths.local, `replaced-${clone}-${run.settings.now()}`)
   await take(run, clone, { tip: theirs.tip, tree: theirs.tree, plan, aside })
+  return true
 }
 
 /** Whether nothing was written to our copy since it was taken over: late lines of a process that held the old id. */

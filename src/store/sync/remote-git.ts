@@ -153,9 +153,8 @@ export async function runRemote(call: RemoteCall, args: readonly string[]): Prom
     })
   }
   if (result.ended === 'timeout') throw outOfTime(call, args)
-  if (result.ended === 'abort') {
-    throw new ExternalError('the exchange was cancelled', { code: 'aborted' })
-  }
+  // Ctrl-C is no failure of the remote.
+  if (result.ended === 'abort') throw call.signal?.reason ?? new Error('interrupted')
   return result
 }
 

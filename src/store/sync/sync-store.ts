@@ -80,7 +80,7 @@ async function exchange(
     return run.receipt
   } catch (error) {
     const failure = asFailure(paths, error)
-    if (!run.dryRun) noteFailure(run, failure)
+    if (!run.dryRun && request.signal?.aborted !== true) noteFailure(run, failure)
     throw failure
   }
 }
