@@ -5,13 +5,38 @@ import { type EntityState, fieldValue, isVisible, own } from './entity-state.js'
 import { type EntityTable, type Found, foundIn, type Layer } from './entity-table.js'
 import { lastSeconds, setKey } from './snapshot-format.js'
 
-/** States that match, in order of birth. */
-export function selectStates(table: EntityTable, query: EntityQuery): Found[] {
-  const found: Found[] = []
-  for (const layer of layersFor(table, query)) {
-    scan(table, layer, query, (row) => found.push(foundIn(layer, row)))
+/**
+ * What `make` makes of the states that match, in order of birth. Each state is dropped at once: thousands that live until
+ * the last is read cost a cold process more time for collecting garbage than for reading.
+ */
+export function selectStates<T>(table: EntityTable, query: EntityQuery, make: (found: Found) => T): T[] {
+  const touched = withOverlay(table, [], (state) => matches(table, state, query))
+  const layers = layersFor(table, query)
+  if (layers.length > 1) return selectMixed(table, layers, query, touched).map(make)
+  const made: T[] = []
+  let next = 0
+  for (const layer of layers) {
+    scan(table, layer, query, (row) => {
+      const found = foundIn(layer, row)
+      for (let one = touched[next]; one !== undefined && byBirth(one, found) < 0; one = touched[++next])
+        made.push(make(one))
+      made.push(make(found))
+    })
   }
-  return withOverlay(table, found, (state) => matches(table, state, query))
+  for (const one of touched.slice(next)) made.push(make(one))
+  return made
+}
+
+/** Each layer is in order of births; together they are not. */
+function selectMixed(
+  table: EntityTable,
+  layers: readonly Layer[],
+  query: EntityQuery,
+  touched: readonly Found[],
+): Found[] {
+  const found = [...touched]
+  for (const layer of layers) scan(table, layer, query, (row) => found.push(foundIn(layer, row)))
+  return found.sort(byBirth)
 }
 
 export function countStates(table: EntityTable, query: EntityQuery): number {

@@ -26,8 +26,12 @@ const READ_WHOLE_BYTES = 1024 * 1024
 const HEAD_BYTES = 8 * 1024
 /** After this many single rows more is fetched at a time. */
 const SINGLE_ROWS = 24
-/** Rows that match lie side by side or far apart; one buffer of this size serves both. */
+/** After this many ids were looked up the list of all is read. */
+const SINGLE_LOOK_UPS = 64
+/** Rows of a list lie near each other, one after the other; they come through one buffer of this size. */
 const WINDOW_BYTES = 128 * 1024
+/** A row farther from the last one was looked up, and comes alone. */
+const NEAR_BYTES = WINDOW_BYTES / 4
 
 /** The cache cannot be trusted. It is dropped and the log is read instead. */
 export class SnapshotDamaged extends Error {}
@@ -53,9 +57,12 @@ export class Snapshot {
   #setStrings: string[] | undefined
   #events: StoredEvent[] | undefined
   #rowsRead = 0
+  #lookUps = 0
   #rows: Buffer | undefined
   /** Of `rows`, from this byte on. */
   #window: { from: number; length: number; bytes: Buffer } | undefined
+  /** Where the row that was asked for last starts. */
+  #lastRow = 0
   /** A row that was parsed to see whose it is, for who asks for it next. */
   #parsed: { entity: number; state: PackedState } | undefined
   #sum: (bytes: Uint8Array) => number = crc32
@@ -169,7 +176,7 @@ export class Snapshot {
 
   /** One row costs less than the list of all ids, and has a sum of its own. */
   #idInRow(entity: number): string {
-    if (this.#sections.has('ids')) return this.id(entity)
+    if (++this.#lookUps > SINGLE_LOOK_UPS) return this.id(entity)
     const state = this.state(entity)
     this.#parsed = { entity, state }
     return state.id

@@ -38,7 +38,7 @@ export class StoreView implements View {
   }
 
   list(query: EntityQuery): Entity[] {
-    return this.#entities((table) => selectStates(table, query))
+    return this.#log.query((table) => selectStates(table, query, (found) => this.#entity(table, found)))
   }
 
   count(query: EntityQuery): number {
