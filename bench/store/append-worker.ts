@@ -16,6 +16,8 @@ export interface AppendOrder {
   everyMs: number
   /** Epoch milliseconds; all processes begin together. */
   startMs: number
+  /** Leave out the other. */
+  only?: 'append' | 'raw'
 }
 
 export interface AppendTimes {
@@ -43,23 +45,35 @@ function pause(ms: number): void {
   if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
+function append(turn: number): void {
+  const id = `${order.name}-${process.pid}-${turn}`
+  const body = 'x'.repeat(RECORD_BYTES - 200)
+  ledger.transact(order.name, () => ({ ops: [{ o: 'new', id, k: 'mail', f: { body } }] }))
+}
+
+function writeAndFlush(): void {
+  writeSync(fd, line)
+  fdatasyncSync(fd)
+}
+
+/** Of the mean pause; both kinds of work share it when both are done. */
+function share(): number {
+  const whole = 0.5 + Math.random()
+  return order.only === undefined ? whole / 2 : whole
+}
+
 const times: AppendTimes = { append: [], raw: [] }
 pause(order.startMs - Date.now())
 const end = Date.now() + order.seconds * 1000
 for (let i = 0; order.count === 0 ? Date.now() < end : i < order.count; i++) {
-  const id = `${order.name}-${process.pid}-${i}`
-  const body = 'x'.repeat(RECORD_BYTES - 200)
-  times.append.push(
-    timed(() => ledger.transact(order.name, () => ({ ops: [{ o: 'new', id, k: 'mail', f: { body } }] }))),
-  )
-  pause(order.everyMs * (0.25 + Math.random() / 2))
-  times.raw.push(
-    timed(() => {
-      writeSync(fd, line)
-      fdatasyncSync(fd)
-    }),
-  )
-  pause(order.everyMs * (0.25 + Math.random() / 2))
+  if (order.only !== 'raw') {
+    times.append.push(timed(() => append(i)))
+    pause(order.everyMs * share())
+  }
+  if (order.only !== 'append') {
+    times.raw.push(timed(writeAndFlush))
+    pause(order.everyMs * share())
+  }
 }
 closeSync(fd)
 times.append.splice(0, WARM_UP)

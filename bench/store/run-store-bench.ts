@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { openLedger } from '../../src/store/open-ledger.js'
+import { openUpkeep } from '../../src/store/open-upkeep.js'
 import type { AppendOrder, AppendTimes } from './append-worker.js'
 import type { ColdTask } from './cold-worker.js'
 import { agentName, fillStore } from './fill-store.js'
@@ -35,6 +36,7 @@ export async function runStoreBench(bench: StoreBench): Promise<void> {
   await appendBars(bench, at(20_000))
   await coldBars(bench, at)
   await commitBar(at(1_000), at(20_000))
+  await syncBar(bench)
   print('')
   coldTable(bench, at)
   print(`load at the end ${loadavg()[0]?.toFixed(1)}`)
@@ -120,18 +122,18 @@ async function appendBars(bench: StoreBench, dir: string): Promise<void> {
 /** The middle of three runs by its p99. */
 async function pacedAppends(bench: StoreBench, dir: string): Promise<AppendTimes> {
   const everyMs = (PACED.processes / PACED.perSecond) * 1000
-  const runs: AppendTimes[] = []
-  for (let run = 0; run < 3; run++) {
+  const together = async (only: 'append' | 'raw') => {
     const startMs = Date.now() + 500 + PACED.processes * 60
-    const all = await Promise.all(
-      Array.from({ length: PACED.processes }, (_, i) =>
-        append(bench, { dir, name: `proj/p${i}`, count: 0, seconds: PACED.seconds, everyMs, startMs }),
-      ),
-    )
-    runs.push({ append: all.flatMap((one) => one.append), raw: all.flatMap((one) => one.raw) })
+    const order = { dir, count: 0, seconds: PACED.seconds, everyMs, startMs, only }
+    const names = Array.from({ length: PACED.processes }, (_, i) => `proj/p${i}`)
+    const all = await Promise.all(names.map((name) => append(bench, { ...order, name })))
+    return all.flatMap((one) => one[only])
   }
-  runs.sort((a, b) => quantile(a.append, 0.99) - quantile(b.append, 0.99))
-  return runs[1] ?? { append: [], raw: [] }
+  const middle = async (only: 'append' | 'raw') => {
+    const runs = [await together(only), await together(only), await together(only)]
+    return runs.sort((a, b) => quantile(a, 0.99) - quantile(b, 0.99))[1] ?? []
+  }
+  return { append: await middle('append'), raw: await middle('raw') }
 }
 
 function append(bench: StoreBench, order: AppendOrder): Promise<AppendTimes> {
@@ -209,6 +211,53 @@ async function commitCost(dir: string): Promise<number> {
   }
   ledger.close()
   return median(times)
+}
+
+const SYNC_ROUNDS = 7
+const EDITS = 1_000
+
+/** Each side edits; then one exchange that sends and takes in a thousand records, beside a bare fetch of the same. */
+async function syncBar({ folder }: StoreBench): Promise<void> {
+  const remote = join(folder, 'beads.git')
+  const mirror = join(folder, 'mirror.git')
+  git('init', '--quiet', '--bare', remote)
+  git('clone', '--quiet', '--mirror', remote, mirror)
+  const sides = [join(folder, 'left'), join(folder, 'right')]
+  for (const dir of sides) await fillStore(dir, 1_000)
+  const sync = async (dir: string) => {
+    const upkeep = openUpkeep(dir, { env: cleanEnv() })
+    await upkeep.sync({ remote: { url: remote, refs: 'branches' }, timeoutMs: 120_000, waitMs: 60_000 })
+  }
+  const both: number[] = []
+  const fetches: number[] = []
+  for (let round = -1; round < SYNC_ROUNDS; round++) {
+    for (const dir of sides) edit(dir, round)
+    await sync(sides[0] ?? '')
+    const start = performance.now()
+    await sync(sides[1] ?? '')
+    const synced = performance.now()
+    git('--git-dir', mirror, 'fetch', '--quiet', 'origin')
+    // The first exchange is of whole stores.
+    if (round < 0) continue
+    both.push(synced - start)
+    fetches.push(performance.now() - synced)
+  }
+  report(`sync of ${EDITS} edits on each side`, median(both), median(fetches), 6, 'git fetch of the same')
+}
+
+function edit(dir: string, round: number): void {
+  const ledger = openLedger(dir, { sync: 'os' })
+  const beads = ledger.read().list({ kind: 'bead' })
+  for (let i = 0; i < EDITS; i++) {
+    const id = beads[i % beads.length]?.id ?? ''
+    ledger.transact('human', () => ({ ops: [{ o: 'set', id, f: { notes: `round ${round}, edit ${i}` } }] }))
+  }
+  ledger.close()
+}
+
+function git(...args: string[]): void {
+  const ran = spawnSync('git', args, { encoding: 'utf8', env: cleanEnv() })
+  if (ran.status !== 0) throw new Error(`git ${args.join(' ')}: ${ran.stderr}`)
 }
 
 const TABLE: ColdTask[] = [
