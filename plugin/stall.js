@@ -1,4 +1,5 @@
 const DEFAULT_AFTER_MS = 300_000
+const LOOK_EVERY_MS = 10_000
 
 /**
  * Notices a model that stopped in the middle of its answer: a turn runs, no tool does, nobody is asked, and for a long time
@@ -15,7 +16,10 @@ export function watchForStalls({ sessions, report, isAsking }) {
       report(session, 'session.stalled', { since: new Date(session.lastEventAt).toISOString() })
     }
   }
-  const timer = setInterval(look, Math.min(30_000, (Number(process.env.GT_STALLED_AFTER_MS) || 120_000) / 4))
+  const timer = setInterval(
+    look,
+    Math.min(LOOK_EVERY_MS, (Number(process.env.GT_STALLED_AFTER_MS) || 120_000) / 4),
+  )
   timer.unref?.()
   return () => clearInterval(timer)
 }

@@ -142,5 +142,5 @@ describe('a context that is full', () => {
 test('a crash is none of these', async () => {
   const [found] = lab.town.processes().filter(({ command }) => /^\S*opencode\S* /.test(command))
   process.kill(found?.pid ?? 0, 'SIGKILL')
-  await seen(/^failed: killed by SIGKILL|^failed: exited with|^failed: .*signal/)
+  await seen(/^failed: (killed by SIGKILL|exited with|its server .* was killed)/)
 })
