@@ -30,8 +30,6 @@ const SINGLE_ROWS = 24
 const SINGLE_LOOK_UPS = 64
 /** Rows of a list lie near each other, one after the other; they come through one buffer of this size. */
 const WINDOW_BYTES = 128 * 1024
-/** A row farther from the last one was looked up, and comes alone. */
-const NEAR_BYTES = WINDOW_BYTES / 4
 
 /** The cache cannot be trusted. It is dropped and the log is read instead. */
 export class SnapshotDamaged extends Error {}
@@ -61,8 +59,6 @@ export class Snapshot {
   #rows: Buffer | undefined
   /** Of `rows`, from this byte on. */
   #window: { from: number; length: number; bytes: Buffer } | undefined
-  /** Where the row that was asked for last starts. */
-  #lastRow = 0
   /** A row that was parsed to see whose it is, for who asks for it next. */
   #parsed: { entity: number; state: PackedState } | undefined
   #sum: (bytes: Uint8Array) => number = crc32
