@@ -1,5 +1,6 @@
 import { agentFrom } from '../domain/agent.js'
 import { beadFrom } from '../domain/bead.js'
+import type { BackendName } from '../domain/config.js'
 import { ConflictError, UsageError } from '../domain/errors.js'
 import { given } from '../domain/fields.js'
 import { type Pool, poolFrom } from '../domain/pool.js'
@@ -15,7 +16,7 @@ export interface PoolWishes {
   size: number
   role?: string
   runtime?: string
-  backend?: string
+  backend?: BackendName
   model?: string
 }
 

@@ -9,7 +9,7 @@ import type { ObservedSession } from '../ports/orchestrator.js'
 import { restartAgent } from './control-agent.js'
 import { findBead, findSession, getRig } from './find-entity.js'
 import { isHere } from './here.js'
-import { openBlockers } from './list-beads.js'
+import { isReady, openBlockers } from './list-beads.js'
 import { mailOps } from './send-mail.js'
 import { slingWork } from './sling-work.js'
 import type { Town } from './town.js'
@@ -82,7 +82,7 @@ async function planPools(town: Town): Promise<PlannedStep[]> {
         },
       ]
     })
-    return planPool(pool, members, readyIn(view, pool)).map((step) => ({ pool, step }))
+    return planPool(pool, members, readyIn(view, pool, town.clock.now())).map((step) => ({ pool, step }))
   })
 }
 
@@ -91,11 +91,13 @@ async function observe(town: Town): Promise<Map<string, ObservedSession>> {
   return new Map(sessions.map((session) => [session.agent as string, session]))
 }
 
-function readyIn(view: View, pool: Pool): string[] {
+function readyIn(view: View, pool: Pool, nowMs: number): string[] {
   return pool.queue
     .flatMap((key) => {
       const bead = findBead(view, key)
-      return bead?.status === 'open' && openBlockers(view, bead).length === 0 ? [bead] : []
+      if (bead === undefined) return []
+      const listed = Object.assign(bead, { openBlockers: openBlockers(view, bead) })
+      return isReady(listed, nowMs) ? [listed] : []
     })
     .sort(byUrgency)
     .map((bead) => bead.id)
@@ -134,13 +136,14 @@ async function perform(
 }
 
 async function give(town: Town, pool: Pool, bead: string): Promise<string> {
-  const { role, runtime, model } = pool
+  const { role, runtime, backend, model } = pool
   const outcome = await slingWork(town, {
     beads: [bead],
     rig: getRig(town, pool.rig),
     pool: pool.id,
     ...(role === undefined ? {} : { role }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(backend === undefined ? {} : { backend }),
     ...(model === undefined ? {} : { model }),
   })
   const [failure] = outcome.failed

@@ -3,9 +3,10 @@ import type { Bead } from '../domain/bead.js'
 import { chooseBackend, type Fallback } from '../domain/choose-backend.js'
 import type { BackendName } from '../domain/config.js'
 import type { GtError } from '../domain/errors.js'
-import { firstPrompt } from '../domain/first-prompt.js'
+import { firstPrompt, forkPrompt } from '../domain/first-prompt.js'
 import { type AgentId, agentId, branchName } from '../domain/ids.js'
 import type { Rig } from '../domain/rig.js'
+import type { Sha } from '../ports/repositories.js'
 import { checkProgram, pick } from './choose-runtime.js'
 import { type Crew, checkSlingable, chooseAgent, claimBead, releaseClaim } from './claim-bead.js'
 import { findBead, getBead } from './find-entity.js'
@@ -32,6 +33,23 @@ export interface SlingRequest {
   base?: string
   /** Key of the pool it works for. */
   pool?: string
+  /** The new agent is a copy of another: its conversation, its commits and its files. */
+  copyOf?: Original
+}
+
+/** What a copy starts from. */
+export interface Original {
+  agent: AgentId
+  /** The runtime's own conversation id. */
+  conversation: string
+  /** Message before which the copy begins; left out: at the end. */
+  forkAt?: string
+  /** Where its worktree stands. */
+  head: Sha
+  /** Commit its branch started from. */
+  base: Sha
+  /** Salvage of its tree; left out: nothing was uncommitted. */
+  tree?: Sha
 }
 
 export interface Slung {
@@ -142,7 +160,7 @@ async function prepare(town: Town, request: Omit<SlingRequest, 'beads'>): Promis
   const base = await repositories.targetHead(
     request.base === undefined ? request.rig : { ...request.rig, branch: request.base },
   )
-  return { rig: request.rig, role, runtime, backend, base }
+  return { rig: request.rig, role, runtime, backend, base: request.copyOf?.base ?? base }
 }
 
 async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingRequest): Promise<Slung> {
@@ -159,8 +177,12 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
     undo.push({ what: 'the claim', run: async () => releaseClaim(town, agent) })
     town.step('sling.claimed')
     undo.push({ what: 'the worktree', run: () => undoWorktree(town, crew.rig, agent) })
-    await repositories.addWorktree({ rig: crew.rig, path: worktree, branch, base: agent.base ?? crew.base })
+    const { copyOf } = request
+    const start = copyOf?.head ?? agent.base ?? crew.base
+    await repositories.addWorktree({ rig: crew.rig, path: worktree, branch, base: start })
     town.step('sling.worktree')
+    if (copyOf?.tree !== undefined)
+      await repositories.restoreTree({ rig: crew.rig, path: worktree, from: copyOf.tree })
     await writeContext(town, crew.rig, agent, crew.runtime)
     town.step('sling.context')
     const orchestrator = await town.orchestrator()
@@ -184,8 +206,14 @@ async function slingOne(town: Town, crew: Crew, beadKey: string, request: SlingR
           runtime: crew.runtime,
           rig: crew.rig,
           cwd: worktree,
-          mode: 'new',
-          prompt: firstPrompt(crew.runtime, bead, request.args),
+          ...(copyOf === undefined
+            ? { mode: 'new', prompt: firstPrompt(crew.runtime, bead, request.args) }
+            : {
+                mode: 'fork',
+                conversation: copyOf.conversation,
+                prompt: forkPrompt(copyOf.agent, bead, request.args),
+              }),
+          ...(copyOf?.forkAt === undefined ? {} : { forkAt: copyOf.forkAt }),
           ...(agent.model === undefined ? {} : { model: agent.model }),
         },
         () => [{ o: 'set', id: agent.id, f: { slinger: null } }],

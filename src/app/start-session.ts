@@ -30,6 +30,8 @@ export interface SessionStart {
   mode: 'new' | 'resume' | 'fork'
   /** The runtime's own conversation id, for resume and fork. */
   conversation?: string
+  /** For a fork: the message before which the copy begins. */
+  forkAt?: string
   model?: string
   /** Left out: the one that was recorded for the agent. */
   backend?: SessionBackend
@@ -127,6 +129,7 @@ export async function startSession(
     ...(prompt === undefined || !promptByArgument ? {} : { prompt }),
     ...(start.conversation === undefined ? {} : { session: start.conversation }),
     ...(start.model === undefined ? {} : { model: start.model }),
+    ...(start.forkAt === undefined ? {} : { forkAt: start.forkAt }),
     ...(start.extraArgs === undefined ? {} : { extraArgs: start.extraArgs }),
   }
   let fallback: Fallback | undefined

@@ -17,6 +17,12 @@ export function firstPrompt(runtime: Runtime, bead: Bead | undefined, args: stri
   return [`[gt] ${work} ${context}`, args ?? ''].filter((part) => part !== '').join(' ')
 }
 
+/** What a copy is told: it remembers all that its original did, and must not take itself for it. */
+export function forkPrompt(original: string, bead: Bead, args: string | undefined): string {
+  const words = `[gt] You are a copy of ${original}, in a worktree and on a branch of your own that hold what it had, uncommitted changes included. Your hook holds bead ${bead.shownId}: "${bead.title.replaceAll('"', "'")}". What you do here does not touch ${original}. Go on from here; when everything is committed, run \`gt done\`.`
+  return [words, args ?? ''].filter((part) => part !== '').join(' ')
+}
+
 /** What a resumed session is told: its program does not remember what was cut off. */
 export function resumePrompt(bead: Bead | undefined, interrupted: string): string {
   const work = bead === undefined ? 'Your hook is empty.' : `Your hook still holds bead ${bead.shownId}.`

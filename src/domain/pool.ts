@@ -1,4 +1,5 @@
-import { members, number, text } from './fields.js'
+import type { BackendName } from './config.js'
+import { members, number, oneOf, text } from './fields.js'
 import type { AgentId, BeadId } from './ids.js'
 import type { Entity } from './record.js'
 
@@ -15,7 +16,7 @@ export interface Pool {
   rig: string
   role?: string
   runtime?: string
-  backend?: string
+  backend?: BackendName
   model?: string
   /** Agents at work at once. */
   size: number
@@ -28,10 +29,11 @@ export interface Pool {
 }
 
 export function poolFrom(entity: Entity): Pool {
-  const optional = (field: 'role' | 'runtime' | 'backend' | 'model' | 'problem') => {
+  const optional = (field: 'role' | 'runtime' | 'model' | 'problem') => {
     const value = text(entity, field)
     return value === undefined ? {} : { [field]: value }
   }
+  const backend = oneOf(entity, 'backend', ['tmux', 'opencode', 'hybrid'] as const)
   return {
     id: entity.id,
     shownId: entity.shownId,
@@ -39,7 +41,7 @@ export function poolFrom(entity: Entity): Pool {
     rig: text(entity, 'rig') ?? '',
     ...optional('role'),
     ...optional('runtime'),
-    ...optional('backend'),
+    ...(backend === undefined ? {} : { backend }),
     ...optional('model'),
     ...optional('problem'),
     size: number(entity, 'size') ?? 1,

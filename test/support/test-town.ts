@@ -132,6 +132,10 @@ export class TestTown {
     writeFileSync(join(this.env.HOME ?? this.dir, name), text)
   }
 
+  writeTown(name: string, text: string): void {
+    writeFileSync(join(this.root, name), text)
+  }
+
   replaceInToml(before: string | RegExp, after: string): void {
     const file = join(this.root, 'town.toml')
     writeFileSync(file, readFileSync(file, 'utf8').replace(before, after))

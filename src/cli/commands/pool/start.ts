@@ -1,5 +1,6 @@
 import { UsageError } from '../../../domain/errors.js'
 import { defineCommand, textOption } from '../../command.js'
+import { backendOption } from '../../parse-backend.js'
 import { parseCount } from '../../parse-values.js'
 import { poolText } from '../../pool-text.js'
 
@@ -15,6 +16,10 @@ export default defineCommand({
     { flags: '--count <n>', about: 'agents at work at once' },
     { flags: '--role <role>', about: 'role of its agents (default: polecat)' },
     { flags: '--agent <runtime>', about: 'runtime of its agents' },
+    {
+      flags: '--backend <backend>',
+      about: 'tmux, opencode or hybrid (default: that of the role, rig or town)',
+    },
     { flags: '--model <model>', about: 'model, in the words of the runtime' },
   ],
   examples: ['gt pool start proj --count 4', 'gt pool start --count 8 --role polecat proj'],
@@ -36,6 +41,7 @@ export default defineCommand({
       size,
       ...wish('role', 'role'),
       ...wish('runtime', 'agent'),
+      ...backendOption(options),
       ...wish('model', 'model'),
     })
     return {
