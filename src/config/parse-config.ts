@@ -195,6 +195,7 @@ function resolve(
       sessionsPerServer: toml.opencode.sessions_per_server,
       maxMemoryBytes: toml.opencode.max_memory,
       startTimeoutMs: toml.opencode.start_timeout,
+      trimsCatalogue: toml.opencode.catalogue === 'auto',
     },
     runtime: orchestration.runtime,
     role: orchestration.role,

@@ -129,6 +129,7 @@ export const townSchema = z.strictObject({
       sessions_per_server: z.int().min(1).max(200).default(30),
       max_memory: memory.default(4e9),
       start_timeout: duration.default(60_000),
+      catalogue: z.enum(['auto', 'full']).default('auto'),
     })
     .prefault({}),
   limits: z

@@ -173,7 +173,7 @@ async function slingAll(town: Town, options: DemoOptions): Promise<void> {
 async function sling(town: Town, options: DemoOptions, beads: readonly string[]): Promise<void> {
   const rig = town.config.rigs.till
   if (!rig) throw new OperationError('the demo rig is missing', { code: 'demo-broken' })
-  const { slung, failed } = await slingWork(town, { beads, rig, runtime: 'opencode' })
+  const { slung, failed } = await slingWork(town, { beads, rig, runtime: 'opencode', backend: 'tmux' })
   if (failed[0]) throw failed[0].error
   for (const one of slung) options.say(`${one.bead} → ${one.agent} (${one.location})`)
 }

@@ -16,6 +16,8 @@ export interface ServerConfig {
   /** One that takes more gets no new session, and is started again when its sessions rest. */
   maxMemoryBytes: number
   startTimeoutMs: number
+  /** Whether servers get a catalogue of only those models that can be used, where that is safe. */
+  trimsCatalogue: boolean
 }
 
 /** A role is data: a template plus defaults. */

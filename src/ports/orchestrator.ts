@@ -9,7 +9,7 @@ import type { LaunchValues, Runtime } from '../domain/runtime.js'
  * OperationError code `not-supported` naming backend and ability; nothing is ever faked.
  *
  * "Could not ask" is never "not running": when the backend does not answer, `status` returns `unknown` and
- * `list` throws ExternalError.
+ * `list` throws ExternalError, or lists what it knows to be there as `unknown`.
  */
 export interface Orchestrator {
   readonly backend: BackendName

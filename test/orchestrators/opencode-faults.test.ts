@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -239,6 +239,44 @@ describe('a server that lives', () => {
     }
     expect(await harness.environment(one)).toMatchObject({ ANTHROPIC_API_KEY: 'first-key' })
     expect(statSync(join(harness.places.servers, '1.json')).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe('the catalogue of models', () => {
+  it('is cut down to what can be used, and another project gets another server', async () => {
+    await using harness = await makeOpencodeHarness()
+    const { orchestrator } = harness
+    const provider = (id: string) => ({
+      id,
+      name: id,
+      npm: '@ai-sdk/openai-compatible',
+      env: [`${id}_KEY`],
+      models: {},
+    })
+    const cache = join(harness.root, 'home', '.cache', 'opencode')
+    mkdirSync(cache, { recursive: true })
+    const catalogue = Object.fromEntries(
+      ['used', 'named', 'unused', 'opencode'].map((id) => [id, provider(id)]),
+    )
+    writeFileSync(join(cache, 'models.json'), JSON.stringify(catalogue))
+    const start = async (agent: AgentId) => {
+      const { env: whole, ...request } = harness.request(agent)
+      const { OPENCODE_MODELS_PATH: _theirs, ...env } = whole
+      await orchestrator.spawn({ ...request, env: { ...env, used_KEY: 'k' } })
+      const own = readFileSync(`/proc/${harness.serverOf(agent).pid}/environ`, 'utf8').split('\0')
+      const file = own.find((variable) => variable.startsWith('OPENCODE_MODELS_PATH='))?.split('=')[1] ?? ''
+      return { file, names: Object.keys(JSON.parse(readFileSync(file, 'utf8'))).sort() }
+    }
+    const first = await start(one)
+    expect(first.names).toEqual(['opencode', 'used'])
+    writeFileSync(join(harness.folder(two), 'opencode.json'), JSON.stringify({ provider: { named: {} } }))
+    expect((await start(two)).names).toEqual(['named', 'opencode', 'used'])
+    expect(harness.serverOf(two).n).not.toBe(harness.serverOf(one).n)
+    // Fetched anew: the same providers stay on the same server.
+    const later = new Date(Date.now() + 5_000)
+    utimesSync(join(cache, 'models.json'), later, later)
+    expect(await start(three)).toEqual(first)
+    expect(harness.serverOf(three).n).toBe(harness.serverOf(one).n)
   })
 })
 
@@ -490,6 +528,40 @@ describe('towns and machines', () => {
     expect(judgeVersion('dev')).toMatchObject({ kind: 'untested' })
     expect(judgeVersion('1.4.0')).toMatchObject({ kind: 'refused' })
     expect(judgeVersion('2.0.0')).toMatchObject({ kind: 'refused' })
+  })
+})
+
+describe('a person in front of a session', () => {
+  it('gets a window without the password on a command line, which goes with the person, or with the agent', async () => {
+    await using harness = await makeOpencodeHarness({ remark: () => undefined })
+    const { orchestrator, root } = harness
+    await orchestrator.spawn(harness.request(one, { launch: { prompt: 'LOOK-HERE' } }))
+    const { argv } = await orchestrator.attachCommand(one)
+    const socket = argv[2] ?? ''
+    expect(argv).toEqual(['tmux', '-S', join(root, 's', 'socket'), 'attach', '-t', `=attach+${one}`])
+    const tmux = (...args: string[]) => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' })
+    try {
+      await eventually(
+        'the session',
+        () => tmux('capture-pane', '-p', '-t', `=attach+${one}:`).includes('LOOK-HERE'),
+        60_000,
+      )
+      const { password } = harness.serverOf(one)
+      expect(processesOf(root).join('\n')).not.toContain(password)
+      // Asked for again, it is the same window.
+      expect(await harness.another().attachCommand(one)).toEqual({ argv })
+      await orchestrator.stop(one)
+      await eventually(
+        'the end of the window',
+        () => !processesOf(root).some((line) => line.includes(' attach ')),
+      )
+    } finally {
+      try {
+        tmux('kill-server')
+      } catch {
+        // it ended with its last window
+      }
+    }
   })
 })
 

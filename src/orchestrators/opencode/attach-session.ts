@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { ExternalError } from '../../domain/errors.js'
+import type { AgentId } from '../../domain/ids.js'
 import { serverSetup } from '../tmux/server-setup.js'
 import { ensureSocketDirectory } from '../tmux/socket-directory.js'
 import { createTmuxClient, isTmuxFailure } from '../tmux/tmux-client.js'
@@ -38,6 +40,14 @@ export async function attachSession(
     if (!isTmuxFailure(error, 'duplicate-session')) throw withHint(error)
   }
   return { argv: [tmux, '-S', socketPath, 'attach', '-t', `=${name}`] }
+}
+
+/** Takes the window of an agent that was stopped away. Nothing to do where nobody attached. */
+export async function closeAttachment(deps: AttachDeps, agent: AgentId): Promise<void> {
+  if (!existsSync(deps.socketPath)) return
+  const client = createTmuxClient({ socketPath: deps.socketPath, binary: deps.tmux, timeoutMs: 10_000 })
+  // It may be gone, and tmux with it: a window is no reason to fail a stop.
+  await client.run(['kill-session', '-t', `=${windowName({ agent })}`]).catch(() => undefined)
 }
 
 /** Agents' own sessions are called by their ids, which have no "+". */

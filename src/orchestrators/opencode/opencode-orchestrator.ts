@@ -10,7 +10,7 @@ import { createAgentLocks } from '../tmux/agent-locks.js'
 import { broadcast } from '../tmux/broadcast.js'
 import { continuing } from '../tmux/continuing.js'
 import { findProgram } from '../tmux/find-program.js'
-import { attachSession } from './attach-session.js'
+import { attachSession, closeAttachment } from './attach-session.js'
 import { followSession } from './follow-session.js'
 import { givePrompt, readMessages } from './give-prompt.js'
 import { askActivity, observeAll, observeSession } from './observe-sessions.js'
@@ -37,6 +37,8 @@ export interface OpencodeOrchestratorOptions {
   prepareConfig: () => Promise<string>
   /** Of the town's tmux server, for a person who attaches. */
   tmuxSocketPath: string
+  /** Default true. */
+  trimsCatalogue?: boolean
   sessionsPerServer?: number
   maxMemoryBytes?: number
   external?: ExternalServer
@@ -89,8 +91,15 @@ export function createOpencodeOrchestrator(options: OpencodeOrchestratorOptions)
     healthTimeoutMs: options.healthTimeoutMs ?? DEFAULT_HEALTH_TIMEOUT_MS,
     remark: options.remark ?? (() => undefined),
   })
-  const deps: SpawnDeps = { places, pool, sessions, env: options.env }
+  const deps: SpawnDeps = {
+    places,
+    pool,
+    sessions,
+    env: options.env,
+    trimsCatalogue: options.trimsCatalogue ?? true,
+  }
   const locks = createAgentLocks(places.locks)
+  const attaching = { socketPath: options.tmuxSocketPath, tmux: 'tmux', env: options.env }
 
   const find = async (agent: AgentId): Promise<SessionRecord | undefined> => {
     if (!isAgentId(agent)) return undefined
@@ -147,7 +156,9 @@ export function createOpencodeOrchestrator(options: OpencodeOrchestratorOptions)
     stop: async (agent, { graceMs = STOP_GRACE_MS } = {}) => {
       requireAgentId(agent)
       if ((await find(agent)) === undefined) return { kind: 'alreadyGone', screen: [], signalled: [] }
-      return locks.hold(agent, 'life', LIFE_LOCK_MS, () => stopSession(deps, agent, graceMs))
+      const report = await locks.hold(agent, 'life', LIFE_LOCK_MS, () => stopSession(deps, agent, graceMs))
+      await closeAttachment(attaching, agent)
+      return report
     },
     async abort(agent) {
       const { server, sessionId } = await requireLive(agent).catch((error: unknown) => {
@@ -188,14 +199,11 @@ export function createOpencodeOrchestrator(options: OpencodeOrchestratorOptions)
     events: (signal) => watchSessions(deps, signal),
     async attachCommand(agent) {
       const { record, server } = await requireLive(agent)
-      return attachSession(
-        { socketPath: options.tmuxSocketPath, tmux: 'tmux', env: options.env },
-        server,
-        record,
-      )
+      return attachSession(attaching, server, record)
     },
     async shutdown() {
       await recoverSessions(deps).catch(() => undefined)
+      for (const { agent } of sessions.list()) await closeAttachment(attaching, agent)
       const external = pool.records.list().filter((server) => server.external)
       for (const record of sessions.list()) {
         if (external.some((server) => server.n === record.server)) await stopSession(deps, record.agent, 0)

@@ -59,6 +59,8 @@ export interface ServerNeed {
 
 export interface ServerPool {
   records: ServerRecords
+  /** A server of the user, whose environment is not ours to choose. */
+  isExternal: boolean
   /**
    * A healthy server with room, started if need be. `reserve` is called under the pool's lock, so that nobody takes the
    * server for an empty one before the session is on it.
@@ -226,6 +228,7 @@ export function createServerPool(options: PoolOptions): ServerPool {
 
   return {
     records,
+    isExternal: options.external !== undefined,
     health,
     place: (need, reserve) =>
       locked('placing a session', async () => {

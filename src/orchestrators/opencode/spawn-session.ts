@@ -19,9 +19,12 @@ import type { ServerRecord } from './server-record.js'
 import { removeCard, writeCard } from './session-card.js'
 import type { SessionRecord } from './session-record.js'
 import { cardEnvironment, splitEnvironment } from './split-environment.js'
+import { trimCatalogue } from './trim-catalogue.js'
 
 export interface SpawnDeps extends Observing, TranscriptDeps {
   places: OpencodePlaces
+  /** Whether servers get a catalogue of only those models that can be used. */
+  trimsCatalogue: boolean
 }
 
 /** What outlived its server has nobody to answer to; it gets a short time. */
@@ -110,12 +113,17 @@ async function place(
   program: string,
   old: SessionRecord | undefined,
 ): Promise<{ server: ServerRecord; record: SessionRecord }> {
-  const split = splitEnvironment(request.env)
+  const models =
+    deps.pool.isExternal || !deps.trimsCatalogue
+      ? undefined
+      : trimCatalogue(deps.places, request.env, request.cwd)
+  const env = models === undefined ? request.env : { ...request.env, OPENCODE_MODELS_PATH: models }
+  const split = splitEnvironment(env)
   const starter = { pid: ownPid, startTime: processStart(ownPid) ?? '' }
   const { GT_SESSION } = request.env
   let record: SessionRecord | undefined
   deps.sessions.markWhole()
-  const need = { program, env: split.server, fingerprint: fingerprintOf(program, request.env) }
+  const need = { program, env: split.server, fingerprint: fingerprintOf(program, env) }
   const server = await deps.pool.place(
     old === undefined ? need : { ...need, preferred: old.server },
     (chosen) => {
@@ -155,7 +163,11 @@ async function begin(
     sessionID: sessionId,
     agent,
     directory: cwd,
-    env: cardEnvironment(split.card, server.volatileNames),
+    env: {
+      ...cardEnvironment(split.card, server.volatileNames),
+      // An opencode that the agent starts itself is not limited to what the servers need.
+      ...(env.OPENCODE_MODELS_PATH === undefined ? { OPENCODE_MODELS_PATH: '' } : {}),
+    },
   })
   const record = { ...reserved, sessionId, agentName }
   deps.sessions.write(record)
