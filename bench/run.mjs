@@ -98,27 +98,23 @@ try {
 }
 
 async function benchStore() {
-  const paths = (...names) => names.map((name) => join(import.meta.dirname, 'store', `${name}.ts`))
-  const scripts = await bundleScripts(paths('run-store-bench', 'append-worker'))
-  const cold = await bundleScripts(paths('cold-worker'), { withoutLazyParts: true })
+  const names = ['run-store-bench', 'cold-worker', 'append-worker']
+  const scripts = await bundleScripts(names.map((name) => join(import.meta.dirname, 'store', `${name}.ts`)))
   const folder = join(root, 'store')
   mkdirSync(folder)
   try {
     const { runStoreBench } = createRequire(import.meta.url)(scripts.path('run-store-bench'))
-    await runStoreBench({
-      folder,
-      scriptPath: (name) => (name === 'cold-worker' ? cold : scripts).path(name),
-    })
+    await runStoreBench({ folder, scriptPath: (name) => scripts.path(name) })
   } finally {
     scripts.remove()
-    cold.remove()
   }
 }
 
 async function benchOpencode() {
-  const scripts = await bundleScripts([join(import.meta.dirname, 'opencode', 'run-opencode-bench.ts')], {
-    packages: 'bundle',
-  })
+  const scripts = await bundleScripts(
+    [join(import.meta.dirname, 'opencode', 'run-opencode-bench.ts')],
+    { withPackages: true },
+  )
   const folder = join(root, 'opencode')
   mkdirSync(folder)
   try {
