@@ -91,8 +91,9 @@ export function createAsks({ client, directory, report, problem, poll }) {
 
 /** @returns {Record<string, unknown>} what a person needs to decide, kept short: it goes into the store */
 export function permissionFacts({ permission, patterns, always, metadata }) {
-  const { command, filepath, url, diff } = metadata ?? {}
-  const context = [command, filepath, url, diff].find((text) => typeof text === 'string' && text !== '') ?? ''
+  // Not the change itself: a diff may hold what must not be kept, and the file says where to look.
+  const { command, filepath, url } = metadata ?? {}
+  const context = [command, filepath, url].find((text) => typeof text === 'string' && text !== '') ?? ''
   return { permission, patterns, always, context: context.slice(0, 1_500) }
 }
 

@@ -312,6 +312,8 @@ function queueProblems(merges: readonly Merge[]): string[] {
     )
 }
 
+const STRAY_SHOWN_MS = 3_600_000
+
 /** Failures that plugins reported, of agents that still have work; those that could not even report wrote a file. */
 function pluginProblems(town: Town, view: View): string[] {
   const problems: string[] = []
@@ -330,5 +332,11 @@ function pluginProblems(town: Town, view: View): string[] {
     const failure = [seen.get(agent.id), noted].find((one) => one !== undefined && one.at >= since)
     if (failure) problems.push(`the plugin of ${agent.id} failed: ${failure.message}`)
   }
+  // Of a server, before it is known whose session it is.
+  const stray = newestPluginError(
+    town.host.readFile(`${town.places.runDir}/plugin-errors/server.jsonl`) ?? '',
+  )
+  if (stray && town.clock.now() - Date.parse(stray.at) < STRAY_SHOWN_MS)
+    problems.push(`the plugin of an OpenCode server failed: ${stray.message}`)
   return problems
 }

@@ -1,5 +1,6 @@
 import { object, oneOf, text } from './fields.js'
 import type { Entity, Fields, Json } from './record.js'
+import { redact } from './redact.js'
 
 /**
  * Something that waits for a person: a permission or a question of an agent's program.
@@ -125,7 +126,7 @@ export function askFields(kind: AskKind, data: Fields): Fields | undefined {
   const short = (value: Json | undefined) =>
     words(value)
       .slice(0, MAX_WORDS)
-      .map((word) => word.slice(0, 500))
+      .map((word) => redact(word).slice(0, 500))
   return {
     kind,
     request: id,
@@ -135,7 +136,7 @@ export function askFields(kind: AskKind, data: Fields): Fields | undefined {
       kind === 'question' ? 'question' : typeof permission === 'string' ? permission.slice(0, 100) : 'tool',
     patterns: short(data.patterns),
     always: short(data.always),
-    context: typeof data.context === 'string' ? data.context.slice(0, MAX_TEXT) : '',
+    context: typeof data.context === 'string' ? redact(data.context).slice(0, MAX_TEXT) : '',
     questions: short(data.questions),
     options: lists(data.options)
       .slice(0, MAX_WORDS)

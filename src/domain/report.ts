@@ -17,7 +17,7 @@ export interface ReportPlan {
 
 /** What a report means for its session. */
 export function planReport(report: Report, now: string): ReportPlan {
-  const plan: ReportPlan = { fields: {}, data: limitSize(report.data) }
+  const plan: ReportPlan = { fields: {}, data: limitSize(feedData(report)) }
   const at = typeof report.data.at === 'string' ? report.data.at : now
   const enter = (state: ReportedState, reason: string | null = null) => {
     plan.fields = { ...plan.fields, state, state_at: at, reason }
@@ -84,6 +84,13 @@ export function newestPluginError(lines: string): { at: string; message: string 
 
 function text(value: Json | undefined): string {
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 300) : ''
+}
+
+/** What is asked is in the ask itself; the feed says that, and of what kind. */
+function feedData({ type, data }: Report): Record<string, Json> {
+  if (type !== 'permission.asked' && type !== 'question.asked') return data
+  const { id, at, session, child = false, permission = 'question' } = data
+  return { id: id ?? null, ...(at === undefined ? {} : { at }), session: session ?? null, child, permission }
 }
 
 /** A plugin may report anything; the feed takes no more than this of it. */

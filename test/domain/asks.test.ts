@@ -127,6 +127,26 @@ describe('what a plugin reports', () => {
     expect(JSON.stringify(fields).length).toBeLessThan(3_000)
     expect(askFields('question', { session: 'ses_1' })).toBeUndefined()
   })
+  it('keeps no secret that can be told by its looks', () => {
+    const secrets = [
+      'curl -H "Authorization: Bearer abc.def" https://x',
+      'curl -u me https://me:hunter2@host/x',
+      'mysql --password=hunter2 --token hunter2 -e x',
+      'GITHUB_TOKEN=hunter2 API_KEY="hunter2" make',
+      'echo sk-abcdefghijklmnopqrstuv ghp_abcdefghijklmnopqrstuvwxyz0123',
+    ]
+    const { patterns, context } = askFields('permission', {
+      id: 'per_1',
+      session: 'ses_1',
+      patterns: secrets,
+      context: secrets.join('\n'),
+    }) as { patterns: string[]; context: string }
+    for (const text of [...patterns, context]) expect(text).not.toMatch(/hunter2|abc\.def|sk-abc|ghp_/)
+    expect(patterns[0]).toContain('Authorization: Bearer ***')
+    expect(
+      askFields('permission', { id: 'x', session: 's', patterns: ['git push origin main'] })?.patterns,
+    ).toEqual(['git push origin main'])
+  })
   it('has a title of one line', () => {
     expect(askTitle(anAsk({ patterns: ['a\nb', 'c'] }))).toBe('bash: a b, c')
     expect(askTitle(question())).toBe('Tea?')
