@@ -24,7 +24,7 @@ export function beadText(
 ): string[] {
   const lines = [
     `${bead.shownId}  ${plain(bead.title, 500)}`,
-    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${plain(bead.assignee)}`} · P${bead.priority} · ${plain(bead.type)}${bead.rig === undefined ? '' : ` · rig ${plain(bead.rig)}`}`,
+    `  status ${bead.status}${bead.assignee === undefined ? '' : ` · ${plain(bead.assignee)}`} · P${bead.priority} · ${plain(bead.type)}${bead.strict ? ' · strict' : ''}${bead.rig === undefined ? '' : ` · rig ${plain(bead.rig)}`}`,
   ]
   if (bead.labels.length > 0) lines.push(`  labels ${bead.labels.map((label) => plain(label)).join(', ')}`)
   if (blockers.length > 0) lines.push(`  waits for ${blockers.map((id) => plain(id)).join(', ')}`)
@@ -58,6 +58,7 @@ export function beadJson(bead: Bead, openBlockers?: readonly string[]) {
     issue_type: bead.type,
     assignee: bead.assignee ?? null,
     rig: bead.rig ?? null,
+    ...(bead.strict ? { strict: true } : {}),
     labels: bead.labels,
     blocked_by: bead.blockedBy,
     deps: bead.deps,

@@ -186,6 +186,7 @@ describe('a strict bead', () => {
   it('goes to the machine that has the lease; the other is refused with exit 5 and the winner', async () => {
     await using two = await twoMachines(true)
     const { town, other } = two
+    expect(await town.ok('bead', 'show', 'issue-1')).toContain('· strict')
     // Killed between lease and claim: the other machine must not slip in.
     for (const step of ['lease:noted', 'lease:pushed', 'sling.leased']) {
       const env = { GT_KILL_AT: step }
