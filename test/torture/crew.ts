@@ -61,7 +61,7 @@ export class Crew {
       child.on('close', (exitCode, signal) => {
         this.#working.delete(child)
         speak()
-        resolve({ exitCode, signal, stderr })
+        resolve({ exitCode, signal, stderr: clipped(stderr) })
       })
     })
     return { child, lines, spoke, ended }
@@ -70,6 +70,14 @@ export class Crew {
   killAll(): void {
     for (const child of this.#working) child.kill('SIGKILL')
   }
+}
+
+const CLIPPED_LENGTH = 700
+
+/** Node shows the line of a bundle in which it failed; that line is the whole bundle. */
+function clipped(stderr: string): string {
+  const at = stderr.search(/^\w*Error\b/m)
+  return (at < 0 ? stderr : stderr.slice(at)).slice(0, CLIPPED_LENGTH)
 }
 
 /** With everything that it started. */

@@ -16,7 +16,14 @@ export interface PhaseContext {
   /** An empty folder on a real disk, removed afterwards. */
   folder: string
   progress: (text: string) => void
+  runThreeClones: RunThreeClones
 }
+
+/** bench/three-clones.mjs, which is a program of its own, too. @throws when a promise is broken */
+export type RunThreeClones = (options: {
+  seconds: number
+  onProgress: (line: string) => void
+}) => Promise<Record<string, number>>
 
 const SHOWN_LOSSES = 20
 

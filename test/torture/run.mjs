@@ -11,4 +11,6 @@ const scripts = await bundleScripts([
 ])
 process.on('exit', () => scripts.remove())
 const { main } = createRequire(import.meta.url)(scripts.path('main'))
-process.exitCode = await main(process.argv.slice(2), (name) => scripts.path(name))
+// A program of its own, bundled by itself.
+const runThreeClones = async (options) => (await import('../../bench/three-clones.mjs')).run(options)
+process.exitCode = await main(process.argv.slice(2), (name) => scripts.path(name), runThreeClones)

@@ -7,6 +7,7 @@ import { makeStore, type TortureStore, withLedger } from '../store.js'
 import type { InjectorOrder } from '../workers/injector.js'
 import type { Role, Said, VictimOrder } from '../workers/victim.js'
 import { expectPromisesKept } from './kept-promises.js'
+import { expectPurged } from './purged.js'
 
 const DEATHS_PER_STORE = 100
 const AT_ONCE = 4
@@ -19,6 +20,8 @@ const LINES_BEFORE_DEATH: Record<Role, number> = {
   committer: 6,
   compactor: 60,
   syncer: 8,
+  keeper: 8,
+  purger: 8,
 }
 const LEARN_TURNS = 30
 /** Of ten deaths, this many come at a named step, the others at any instant. */
@@ -39,34 +42,47 @@ export const kills: Phase = {
   name: 'kills',
   title:
     'processes killed at every step of writing and at random instants, torn lines and garbage beside them',
-  async run(context) {
-    const random = new Seeded(context.options.seed)
-    const steps = await learnSteps(context)
-    context.tally.count('named steps', [...steps.values()].flat().length)
-    const deaths = planDeaths(steps, context.options.kills, random)
-    for (let first = 0; first < deaths.length; first += DEATHS_PER_STORE) {
-      await oneStore(context, random, deaths.slice(first, first + DEATHS_PER_STORE), String(first))
-    }
-  },
+  run: (context) =>
+    killAll(context, context.options.kills, ['writer', 'snapshotter', 'committer', 'compactor'], 4),
 }
 
-const ROLES: readonly Role[] = ['writer', 'snapshotter', 'committer', 'compactor']
-/** At any instant: mostly writers, since they make the promises. */
-const ANY_INSTANT: readonly Role[] = [
-  'writer',
-  'writer',
-  'writer',
-  'writer',
-  'snapshotter',
-  'committer',
-  'compactor',
-]
+const KILLS_PER_CARE_DEATH = 8
 
-async function learnSteps(context: PhaseContext): Promise<Steps> {
+export const care: Phase = {
+  name: 'care',
+  title:
+    'repairs by the doctor, rebuilding, squashing and purging killed at every step under busy writers; what was purged must be nowhere',
+  run: (context) =>
+    killAll(
+      context,
+      Math.ceil(context.options.kills / KILLS_PER_CARE_DEATH),
+      ['writer', 'keeper', 'purger', 'compactor'],
+      2,
+    ),
+}
+
+/** @param writers - how many writers are killed at any instant for each of the other roles */
+async function killAll(
+  context: PhaseContext,
+  count: number,
+  roles: readonly Role[],
+  writers: number,
+): Promise<void> {
+  const random = new Seeded(context.options.seed)
+  const steps = await learnSteps(context, roles)
+  context.tally.count('named steps', [...steps.values()].flat().length)
+  const anyInstant = [...roles, ...Array.from({ length: writers - 1 }, (): Role => 'writer')]
+  const deaths = planDeaths(steps, anyInstant, count, random)
+  for (let first = 0; first < deaths.length; first += DEATHS_PER_STORE) {
+    await oneStore(context, random, deaths.slice(first, first + DEATHS_PER_STORE), String(first))
+  }
+}
+
+async function learnSteps(context: PhaseContext, roles: readonly Role[]): Promise<Steps> {
   const store = await makeStore(context.folder, 'learn')
   createBeads(store)
   const steps = new Map<Role, string[]>()
-  for (const role of ROLES) {
+  for (const role of roles) {
     const { lines, ended } = context.crew.start('victim', {
       ...orderFor(store, role, 'learner'),
       segmentLimitBytes: 4096,
@@ -83,11 +99,11 @@ async function learnSteps(context: PhaseContext): Promise<Steps> {
   return steps
 }
 
-function planDeaths(steps: Steps, count: number, random: Seeded): Death[] {
+function planDeaths(steps: Steps, anyInstant: readonly Role[], count: number, random: Seeded): Death[] {
   const named = [...steps].flatMap(([role, names]) => names.map((step): Death => ({ role, step })))
   return Array.from({ length: count }, (_, i): Death => {
     const isNamed = i % 10 < AT_STEPS_OF_TEN && named.length > 0
-    if (!isNamed) return { role: random.pick(ANY_INSTANT), step: undefined }
+    if (!isNamed) return { role: random.pick(anyInstant), step: undefined }
     const turn = Math.floor(i / 10) * AT_STEPS_OF_TEN + (i % 10)
     return named[turn % named.length] as Death
   })
@@ -129,6 +145,7 @@ async function oneStore(context: PhaseContext, random: Seeded, deaths: Death[], 
   await Promise.all(Array.from({ length: AT_ONCE }, die))
   injector.child.kill('SIGKILL')
   await injector.ended
+  await expectPurged(tally, store, said, `seed ${context.options.seed}, store ${name}`)
   expectPromisesKept(tally, store, said, `seed ${context.options.seed}, store ${name}`)
   store.warm.close()
   rmSync(join(context.folder, name), { recursive: true, force: true })
@@ -141,7 +158,7 @@ async function oneDeath(
   { step, role }: Death,
   said: Said[],
 ): Promise<boolean> {
-  const isRare = step === undefined || /blob|history|compact|new-segment|seal/.test(step)
+  const isRare = step === undefined || /blob|history|compact|repair|purge|new-segment|seal/.test(step)
   const occurrence = 1 + random.below(isRare ? 1 : 5)
   const worker = crew.start('victim', step === undefined ? order : { ...order, step, occurrence })
   if (step === undefined) await killAtRandom(worker, 1 + random.below(LINES_BEFORE_DEATH[role]), random)

@@ -7,7 +7,7 @@ import type { StoreOptions } from '../../../src/store/store-options.js'
 import { appendGarbage } from './garbage.js'
 import { readOrder, say } from './order.js'
 
-export type Role = 'writer' | 'snapshotter' | 'committer' | 'compactor' | 'syncer'
+export type Role = 'writer' | 'snapshotter' | 'committer' | 'compactor' | 'syncer' | 'keeper' | 'purger'
 
 export interface VictimOrder {
   dir: string
@@ -35,6 +35,8 @@ export type Said =
   | { kind: 'comment'; id: string; text: string }
   | { kind: 'compacted'; segments: number }
   | { kind: 'stopped'; why: string }
+  | { kind: 'mended'; did: string }
+  | { kind: 'purged'; secret: string }
   | { kind: 'synced'; received: number; renamed: boolean }
   | { kind: 'not-synced'; code: string; why: string }
   | { kind: 'turn' }
@@ -85,6 +87,18 @@ const ROLES: Record<Role, (turn: number) => unknown> = {
     sendMail(turn, turn % 7 === 3 ? 'blob' : 'small')
     await sync()
   },
+  keeper: async (turn) => {
+    sendMail(turn, 'small')
+    await unlessBusy(async () => {
+      await mend()
+      if (turn % 4 === 1) await upkeep.rebuild()
+      if (turn % 4 === 3) await upkeep.packHistory({ squash: true })
+    })
+  },
+  purger: async (turn) => {
+    sendMail(turn, 'small')
+    await unlessBusy(() => writeAndPurge(turn))
+  },
 }
 
 async function live(): Promise<void> {
@@ -107,15 +121,23 @@ function writeTurn(turn: number): void {
   if (turn % 9 === 2) ledger.compactCache(true)
 }
 
-/** Another one may be at it. */
-async function compact(): Promise<void> {
+/** Another one may be at it, and says so: that is an answer, not a failure. */
+const BUSY = ['compaction-runs', 'history-contention']
+
+async function unlessBusy(work: () => Promise<void>): Promise<void> {
   try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof GtError) || !BUSY.includes(error.code)) throw error
+  }
+}
+
+async function compact(): Promise<void> {
+  await unlessBusy(async () => {
     const { segments, stopped } = await upkeep.compact()
     if (segments > 0) say({ kind: 'compacted', segments } satisfies Said)
     if (stopped !== undefined) say({ kind: 'stopped', why: stopped.why } satisfies Said)
-  } catch (error) {
-    if (!(error instanceof GtError) || error.code !== 'compaction-runs') throw error
-  }
+  })
 }
 
 const SYNC_TIMEOUT_MS = 120_000
@@ -133,6 +155,25 @@ async function sync(): Promise<void> {
     if (!(error instanceof GtError)) throw error
     say({ kind: 'not-synced', code: error.code, why: error.message } satisfies Said)
   }
+}
+
+/** What the doctor does, beside all the others. */
+async function mend(): Promise<void> {
+  const fixes = new Set((await upkeep.check({ deep: false })).flatMap(({ fix }) => fix ?? []))
+  for (const fix of fixes) {
+    const { did } = await fix.apply()
+    say({ kind: 'mended', did } satisfies Said)
+  }
+}
+
+/** Every other one is long and lies in a blob. */
+async function writeAndPurge(turn: number): Promise<void> {
+  const id = `secret-${me.replaceAll('/', '-')}-${turn}`
+  const secret = `SECRET(${id})`
+  write([{ o: 'new', id, k: 'convoy', f: { token: turn % 2 === 0 ? secret : secret.padEnd(66_000, 's') } }])
+  write([{ o: 'set', id, f: { note: secret } }])
+  await upkeep.purge({ id, what: ['*'], by: order.name })
+  say({ kind: 'purged', secret } satisfies Said)
 }
 
 function write(ops: Op[]): void {
