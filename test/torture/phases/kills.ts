@@ -21,7 +21,7 @@ const LINES_BEFORE_DEATH: Record<Role, number> = {
   compactor: 60,
   syncer: 8,
   keeper: 8,
-  purger: 8,
+  purger: 14,
 }
 const LEARN_TURNS = 30
 /** Of ten deaths, this many come at a named step, the others at any instant. */
