@@ -111,10 +111,9 @@ async function benchStore() {
 }
 
 async function benchOpencode() {
-  const scripts = await bundleScripts(
-    [join(import.meta.dirname, 'opencode', 'run-opencode-bench.ts')],
-    { withPackages: true },
-  )
+  const scripts = await bundleScripts([join(import.meta.dirname, 'opencode', 'run-opencode-bench.ts')], {
+    packages: 'bundle',
+  })
   const folder = join(root, 'opencode')
   mkdirSync(folder)
   try {
