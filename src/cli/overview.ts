@@ -78,5 +78,5 @@ function overview(): string {
 }
 
 function line(name: string, summary: string): string {
-  return `  ${name.padEnd(16)} ${summary}\n`
+  return `  ${name.padEnd(22)} ${summary}\n`
 }

@@ -18,7 +18,8 @@ import { dumpStore } from './support/dump.js'
 import { Seeded } from './support/seeded.js'
 import { type TempStore, tempStore, transact } from './support/temp-store.js'
 
-const TRIALS = 500
+/** GT_FUZZ_TRIALS=500 for the long run: a minute and more. */
+const TRIALS = Number(process.env.GT_FUZZ_TRIALS ?? 100)
 /** Each takes seconds of git; the looking is what must be done every time. */
 const MEND_EVERY = 4
 
