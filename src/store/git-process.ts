@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { ExternalError } from '../domain/errors.js'
 import { errorCode } from './segment-bytes.js'
+import { removeStaleLock } from './stale-git-lock.js'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -31,7 +32,13 @@ export function branchOf(clone: string): string {
  * Runs git so that nothing of the user's set-up reaches it: no configuration, no hooks, no GIT_* variables.
  * @throws ExternalError code `git-missing` when it cannot be started
  */
-export function runGit(run: GitRun): Promise<GitResult> {
+export async function runGit(run: GitRun): Promise<GitResult> {
+  const result = await runOnce(run)
+  const isLocked = result.exitCode !== 0 && removeStaleLock(run.repository, result.stderr)
+  return isLocked ? runOnce(run) : result
+}
+
+function runOnce(run: GitRun): Promise<GitResult> {
   const { args, env, input, dates } = run
   const options = {
     env: { ...gitEnv(env), ...dates },

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -150,6 +151,25 @@ describe('commitHistory', () => {
     expect(await store.open().commitHistory()).toMatch(/^[0-9a-f]{40}$/)
     expect(git(store, 'rev-list', '--count', 'HEAD')).toBe('1\n')
   })
+
+  for (const name of ['the branch', 'HEAD'] as const) {
+    it(`goes on without the lock that a killed git left on ${name}`, async () => {
+      await using store = await tempStore()
+      say(store, 'one')
+      await store.open().commitHistory()
+      const path = name === 'HEAD' ? 'HEAD.lock' : `refs/heads/beads/${store.clone}.lock`
+      const lock = join(store.dir, '.git', path)
+      writeFileSync(lock, '')
+      say(store, 'two')
+      // It may belong to a git that runs.
+      await expect(store.open().commitHistory()).rejects.toThrow(/File exists/)
+      const long = new Date(Date.now() - 120_000)
+      utimesSync(lock, long, long)
+      expect(await store.open().commitHistory()).toMatch(/^[0-9a-f]{40}$/)
+      expect(existsSync(lock)).toBe(false)
+      expect(committed(store)).toBe(readFileSync(segment(store), 'utf8'))
+    })
+  }
 
   it('starts again when the branch moved under it', async () => {
     await using store = await tempStore()

@@ -3,6 +3,7 @@ import type { Remote } from '../../ports/upkeep.js'
 import { type GroupResult, runInGroup } from '../../system/run-in-group.js'
 import { branchOf, type Env, runGit } from '../git-process.js'
 import { errorCode } from '../segment-bytes.js'
+import { removeStaleLock } from '../stale-git-lock.js'
 import { remoteFailure, withoutSecrets } from './remote-failure.js'
 
 /** Where the branches of other clones (and our own, as the remote has it) are kept after a fetch. */
@@ -134,6 +135,12 @@ export async function askRemoteRef(call: RemoteCall, ref: string): Promise<strin
 
 /** Any exit code is an answer. The user's own git settings hold: their credentials, proxies and ssh. */
 export async function runRemote(call: RemoteCall, args: readonly string[]): Promise<GroupResult> {
+  const result = await runRemoteOnce(call, args)
+  const isLocked = result.exitCode !== 0 && removeStaleLock(call.repository, result.stderr)
+  return isLocked ? runRemoteOnce(call, args) : result
+}
+
+async function runRemoteOnce(call: RemoteCall, args: readonly string[]): Promise<GroupResult> {
   const leftMs = call.deadlineAtMs - call.now()
   if (leftMs <= 0) throw outOfTime(call, args)
   const fixed = FIXED_CONFIG.flatMap((setting) => ['-c', setting])
