@@ -6,25 +6,27 @@ import {
   renameSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { GtError } from '../../../src/domain/errors.js'
 import { segmentName, storePaths } from '../../../src/store/layout.js'
+import { openLedger } from '../../../src/store/open-ledger.js'
 import { openUpkeep } from '../../../src/store/open-upkeep.js'
 import { encodeRecord } from '../../../src/store/record-line.js'
 import { Seeded } from '../../store/support/seeded.js'
 import type { Phase, PhaseContext, Tally } from '../phase.js'
 import { makeStore, storeIn, type TortureStore, withLedger } from '../store.js'
 
-const TRIALS = 1000
+const TRIALS = 600
 const MAILS = 30
 const NEWLINE = 10
 
 export const accidents: Phase = {
   name: 'accidents',
   title:
-    'segments edited by hand, the snapshot deleted, cut, flipped, replaced by an older or a foreign one, a newer format, locks of the dead and of reused pids, a copied directory',
+    'segments edited by hand, the snapshot deleted, cut, flipped, replaced by an older or a foreign one, a newer format, locks of the dead, of reused pids and of killed gits, a copied directory',
   async run(context) {
     const random = new Seeded(context.options.seed)
     const original = await makeStore(context.folder, 'original')
@@ -258,7 +260,29 @@ async function locks({ tally, folder, ...context }: PhaseContext, original: Tort
     tally.expect(failed === undefined, () => `a lock ${name} stops compaction: ${failed}`)
   }
   expectNoLitter(tally, store)
+  await gitLocks(tally, store)
   store.warm.close()
+}
+
+/** What a git leaves that was killed, or lost its power, a while ago. */
+async function gitLocks(tally: Tally, store: TortureStore): Promise<void> {
+  const ledger = openLedger(store.dir)
+  await ledger.commitHistory()
+  const { clone = '' } = ledger
+  for (const name of ['HEAD.lock', 'packed-refs.lock', `refs/heads/beads/${clone}.lock`]) {
+    const lock = join(store.dir, '.git', name)
+    const longAgo = new Date(Date.now() - 120_000)
+    writeFileSync(lock, '')
+    utimesSync(lock, longAgo, longAgo)
+    ledger.transact('human', () => ({ ops: [{ o: 'ev', type: 'locked', data: { name } }] }))
+    tally.fault()
+    const failed = await ledger.commitHistory().then(
+      () => undefined,
+      (error: unknown) => String(error),
+    )
+    tally.expect(failed === undefined, () => `${name} of a killed git stops commits: ${failed}`)
+  }
+  ledger.close()
 }
 
 function hostName(): string {
