@@ -34,7 +34,6 @@ export async function restoreTree(
     )
   }
   await context.git.run({ ...place, args: ['checkout', '--quiet', from, ...EVERYTHING] })
-  context.onStep('restore-filled')
   // Nothing was committed or staged where it comes from, as far as anybody can tell: so neither is it here.
   await context.git.run({ ...place, args: ['reset', '--quiet'] })
 }

@@ -92,8 +92,12 @@ const ELSEWHERE = [
   ],
 ]
 
-/** Killed in test/store/{sync,compact}-kill.test.ts, and in the e2e tests of sync, of claims across machines, and of retiring. */
-const KILLED_ELSEWHERE = /^(sync[.:]|lease:|retire[.:]|lost\.|compact:|sling\.leased$)/
+/**
+ * Killed in test/store ({sync,compact}-kill, purge, history-care, doctor-beside-writers), and in the e2e tests of sync, of
+ * claims across machines, of retiring, of moving in, and of what agents ask.
+ */
+const KILLED_ELSEWHERE =
+  /^(sync[.:]|lease:|retire[.:]|lost\.|compact:|repair:|purge:|history:(before-gc|archived|squashed)$|import\.|asks?\.|sling\.leased$)/
 
 describe.each([
   { kind: 'path', checkedOut: true, name: 'a clone with the target checked out' },
