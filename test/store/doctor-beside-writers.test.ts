@@ -1,4 +1,13 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -12,10 +21,12 @@ import type { RepairOrder } from './workers/repair-worker.js'
 
 const WRITERS = 8
 const BEADS = 5
-const ROUNDS = 4
+const ROUNDS = 3
 
 describe('a repair beside 8 writers', () => {
-  it('puts lines back in sealed files and in the one being written, and loses none of what is acknowledged meanwhile', async () => {
+  it('puts lines back in sealed files and in the one being written, and loses none of what is acknowledged meanwhile', {
+    timeout: 600_000,
+  }, async () => {
     await using store = await tempStore()
     await using script = await bundleWorker('kill-worker')
     transact(store.open(), () =>
@@ -26,6 +37,7 @@ describe('a repair beside 8 writers', () => {
     )
     const acks = join(store.dir, 'acks')
     mkdirSync(acks)
+    const stopFile = join(store.dir, 'stop')
     const writers = Array.from({ length: WRITERS }, (_, i) => {
       const order: KillOrder = {
         dir: store.dir,
@@ -33,7 +45,7 @@ describe('a repair beside 8 writers', () => {
         name: `proj/w${i}`,
         segmentLimitBytes: 64_000,
         beads: BEADS,
-        turns: 500,
+        stopFile,
       }
       const running = startWorker(script, order)
       onTestFinished(() => void running.child.kill('SIGKILL'))
@@ -41,8 +53,7 @@ describe('a repair beside 8 writers', () => {
     })
     const random = new Seeded(7)
     let newestRewritten = 0
-    let round = 0
-    for (; round < ROUNDS && writers.some(({ child }) => child.exitCode === null); round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       await moreAcks(acks, 40)
       await store.open().commitHistory()
       const newest = [...committedSizes(store).keys()].sort().at(-1) ?? ''
@@ -53,8 +64,9 @@ describe('a repair beside 8 writers', () => {
       expect(done).toEqual({ did: expect.stringContaining('put back'), undo: expect.any(String) })
       if (done?.did.includes(newest)) newestRewritten++
     }
-    expect(round).toBeGreaterThan(1)
+    expect(writers.map(({ child }) => child.exitCode)).toEqual(writers.map(() => null))
     expect(newestRewritten).toBeGreaterThan(0)
+    writeFileSync(stopFile, '')
     for (const { ended } of writers) {
       expect(await ended).toMatchObject({ exitCode: 0, signal: null, stderr: '' })
     }
@@ -124,7 +136,7 @@ function expectPromisesKept(store: TempStore, acks: string): void {
     claims.set(claim, by)
   }
   const promised = readAcks(acks)
-  expect(promised.length).toBeGreaterThan(1000)
+  expect(promised.length).toBeGreaterThan(500)
   for (const ack of promised) {
     if (ack.kind === 'mail') expect(view.get(ack.id)?.kind, `mail ${ack.id}`).toBe('mail')
     else

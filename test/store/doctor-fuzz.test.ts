@@ -125,7 +125,7 @@ function corrupt(dir: string, random: Seeded): string {
 
 describe('a store with random bytes changed', () => {
   it(`is never met with a crash or with silence, ${TRIALS} times; what history holds comes back`, {
-    timeout: 600_000,
+    timeout: 1_800_000,
   }, async () => {
     await using store = await realStore()
     const pristine = mkdtempSync(join(tmpdir(), 'gt-pristine-'))

@@ -128,7 +128,7 @@ describe('who writes here', () => {
 })
 
 describe('folders of the store', () => {
-  for (const name of ['log', 'blob', 'cache', 'archive', '.git', 'local']) {
+  for (const name of ['log', 'blob', 'cache', '.git', 'local']) {
     it(`${name}: gone, comes back with what history holds`, async () => {
       await using store = await small()
       const before = state(store)

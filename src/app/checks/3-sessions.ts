@@ -23,7 +23,7 @@ export default defineCheck({
       findings.push({
         id: 'agents-unknown',
         severity: 'note',
-        what: `${unknown} agents could not be asked for: nothing is said about them`,
+        what: `${unknown} ${unknown === 1 ? 'agent is' : 'agents are'} of other machines, or could not be asked for: nothing is said about them`,
       })
     }
     if (findings.length > 0) return findings

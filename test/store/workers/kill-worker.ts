@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Op } from '../../../src/domain/record.js'
 import { openLedger } from '../../../src/store/open-ledger.js'
@@ -16,8 +16,8 @@ export interface KillOrder {
   step?: string
   /** ...when it is reached for this time. */
   occurrence?: number
-  /** How long it goes on when it does not die. Default: far more than any death takes. */
-  turns?: number
+  /** Goes on, at a human pace, until this file is there, instead of as fast as it can until it dies. */
+  stopFile?: string
 }
 
 /** What a worker was promised. */
@@ -55,8 +55,16 @@ function acknowledge(ack: Ack): void {
   appendFileSync(order.acks, `${JSON.stringify(ack)}\n`)
 }
 
+const PACE_MS = 20
+
+function mayGoOn(turn: number): boolean {
+  if (order.stopFile === undefined) return turn < 400
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PACE_MS)
+  return !existsSync(order.stopFile)
+}
+
 // Far more than any death takes: a step that is never reached must not hang the test.
-for (let turn = 0; turn < (order.turns ?? 400); turn++) {
+for (let turn = 0; mayGoOn(turn); turn++) {
   const id = `mail-${order.name}-${process.pid}-${turn}`
   const long = turn % 13 === 1 ? id + 'b'.repeat(66_000) : 'short'.repeat(turn % 40)
   ledger.transact(order.name, () => ({
