@@ -15,7 +15,11 @@ export default defineCheck({
     const findings = [...checkHooks(view, beads), ...checkDependencies(view, beads)]
     if (findings.length > 0) return findings
     return [
-      { id: 'links', severity: 'ok', what: `${beads.length} beads: claims, hooks and dependencies fit` },
+      {
+        id: 'links',
+        severity: 'ok',
+        what: `${beads.length} ${beads.length === 1 ? 'bead' : 'beads'}: claims, hooks and dependencies fit`,
+      },
     ]
   },
 })

@@ -28,7 +28,11 @@ export default defineCheck({
     }
     if (findings.length > 0) return findings
     return [
-      { id: 'agents', severity: 'ok', what: `${view.agents.length} agents: none is gone with work in hand` },
+      {
+        id: 'agents',
+        severity: 'ok',
+        what: `${view.agents.length} ${view.agents.length === 1 ? 'agent' : 'agents'}: none is gone with work in hand`,
+      },
     ]
   },
 })

@@ -93,7 +93,7 @@ async function stateAndBlobs(at: Repository, deep: boolean): Promise<Finding[]> 
   const ok = {
     id: 'state',
     severity: 'ok' as const,
-    what: `state: ${table.overlay.size} entities, as a full fold says`,
+    what: `state: ${table.overlay.size} ${table.overlay.size === 1 ? 'entity' : 'entities'}, as a full fold says`,
   }
   const isWell = findings.every(({ severity }) => severity === 'note')
   return [...findings, ...(isWell ? [ok] : []), ...(await checkBlobs(at, table, deep))]
