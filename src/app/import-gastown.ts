@@ -1,3 +1,4 @@
+import { chooseBackend, type SessionBackend } from '../domain/choose-backend.js'
 import { GtError, NotFoundError, OperationError } from '../domain/errors.js'
 import {
   addressHere,
@@ -13,6 +14,7 @@ import {
 import { agentId, printable } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
 import { addRig } from './add-rig.js'
+import { pick } from './choose-runtime.js'
 import { type ImportReceipt, importBeads } from './import-beads.js'
 import type { Town } from './town.js'
 
@@ -240,13 +242,24 @@ function recordCrew(town: Town, rig: GasTownRig, id: string, workspace: string):
       f: {
         role: 'crew',
         runtime: town.config.rigs[rig.name]?.runtime ?? town.config.runtime,
-        backend: town.config.backend,
+        backend: backendOf(town, rig.name),
         rig: rig.name,
         // Not `worktree`: what stands there is removed with the agent.
         workspace,
       },
     }
     return { ops: [op, { o: 'ev', type: 'agent.imported', data: { agent: id, workspace } }] }
+  })
+}
+
+function backendOf(town: Town, name: string): SessionBackend {
+  const rig = town.config.rigs[name]
+  const runtime = pick(town.config.runtimes, rig?.runtime ?? town.config.runtime, 'runtime')
+  return chooseBackend({
+    role: town.config.roles.crew?.backend,
+    rig: rig?.backend,
+    town: town.config.backend,
+    runtime,
   })
 }
 

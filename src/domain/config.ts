@@ -3,7 +3,8 @@ import type { Rig } from './rig.js'
 import type { Runtime } from './runtime.js'
 
 /** How gt controls sessions; `hybrid` routes each agent to one of the other two. */
-export type BackendName = 'tmux' | 'opencode' | 'hybrid'
+export const BACKEND_NAMES = ['tmux', 'opencode', 'hybrid'] as const
+export type BackendName = (typeof BACKEND_NAMES)[number]
 
 /** What happens when the server of a new session does not start. */
 export type FallbackRule = 'fail' | 'tmux' | 'ask'

@@ -1,4 +1,4 @@
-import type { BackendName } from './config.js'
+import { BACKEND_NAMES, type BackendName } from './config.js'
 import { members, number, oneOf, text } from './fields.js'
 import type { AgentId, BeadId } from './ids.js'
 import type { Entity } from './record.js'
@@ -33,7 +33,7 @@ export function poolFrom(entity: Entity): Pool {
     const value = text(entity, field)
     return value === undefined ? {} : { [field]: value }
   }
-  const backend = oneOf(entity, 'backend', ['tmux', 'opencode', 'hybrid'] as const)
+  const backend = oneOf(entity, 'backend', BACKEND_NAMES)
   return {
     id: entity.id,
     shownId: entity.shownId,

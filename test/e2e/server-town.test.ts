@@ -90,7 +90,7 @@ describe('a hybrid town', () => {
   it('takes the nearest word about the backend: flag, role, rig, town', async () => {
     await using lab = await opencodeTown({
       backend: 'opencode',
-      turns: [waits('r-1'), waits('r-2')],
+      turns: [waits('r-1'), waits('r-2'), waits('r-3')],
     })
     const { town } = lab
     writeFileSync(join(town.root, 'paned.md'), 'You work in a pane.\n')
@@ -100,9 +100,24 @@ describe('a hybrid town', () => {
     expect(await agentOf(town, 'proj/a')).toMatchObject({ backend: 'tmux' })
     await town.ok('sling', 'r-2', 'proj', '--name', 'b', '--role', 'paned', '--backend', 'opencode')
     expect(await agentOf(town, 'proj/b')).toMatchObject({ backend: 'opencode' })
+    await town.ok('bead', 'create', '--id', 'r-3', 'r-3')
+    const { pool } = await town.json<{ pool: { id: string } }>(
+      'pool',
+      'start',
+      'proj',
+      '--count',
+      '1',
+      '--backend',
+      'tmux',
+    )
+    await town.ok('pool', 'assign', 'r-3')
+    expect((await status(town)).agents.find(({ bead }) => bead?.id === 'r-3')).toMatchObject({
+      backend: 'tmux',
+    })
     const wrong = await town.gt('sling', 'r-2', 'proj', '--backend', 'opencod')
     expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('did you mean opencode?') })
-    for (const id of ['r-1', 'r-2']) await town.ok('unsling', id)
+    await town.ok('pool', 'stop', pool.id)
+    for (const id of ['r-1', 'r-2', 'r-3']) await town.ok('unsling', id)
     // A program that is not OpenCode is refused before anything is claimed.
     town.appendToml(WORKER)
     town.program('a-worker', WORKER_SCRIPT)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../../system/atomic-write.js'
@@ -41,7 +41,7 @@ export function trimCatalogue(
   const file = join(places.dir, `models-${hash}.json`)
   // The same providers keep the same name, and with it their server, when opencode fetched its catalogue anew.
   if (isOlder(file, source)) {
-    const temporary = `${file}.${hash}.${process.hrtime.bigint()}.tmp`
+    const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
     writeAtomically(file, JSON.stringify(Object.fromEntries(kept)), {
       temporary,
       mode: 0o600,

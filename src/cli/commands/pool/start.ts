@@ -43,6 +43,7 @@ export default defineCommand({
       ...wish('runtime', 'agent'),
       ...backendOption(options),
       ...wish('model', 'model'),
+      ...backendOption(options),
     })
     return {
       data: { pool },
