@@ -87,19 +87,24 @@ function runningState(
   }
 }
 
-/** @returns undefined when what it said of itself tells more: an idle session may wait for a person all the same */
+/**
+ * What the backend sees, where the session's own words do not say the same and more.
+ * @returns undefined when they do: an idle session may wait for a person all the same
+ */
 function seenState(session: Session, activity: Doing): DerivedState | undefined {
+  const says = (...states: Session['reported'][]) =>
+    session.heardAt !== undefined && states.includes(session.reported)
   switch (activity.kind) {
     case 'busy':
-      return { state: 'working', detail: '' }
+      return says('working', 'waiting', 'stalled') ? undefined : { state: 'working', detail: '' }
     case 'asking':
-      return { state: 'waiting', detail: activity.what }
+      return says('waiting') ? undefined : { state: 'waiting', detail: activity.what }
     case 'retry':
+      // Of a server that fails and is tried again it says "working": that is no limit.
+      if (says('limited') || (says('working') && session.reason !== undefined)) return undefined
       return { state: 'limited', detail: [activity.message, activity.at].filter(Boolean).join('; again at ') }
     case 'idle':
-      return session.heardAt === undefined ||
-        session.reported === 'working' ||
-        session.reported === 'starting'
+      return session.heardAt === undefined || says('working', 'starting')
         ? { state: 'idle', detail: '' }
         : undefined
   }
