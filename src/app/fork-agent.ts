@@ -37,16 +37,7 @@ export async function forkAgent(town: Town, request: ForkRequest): Promise<Slung
       hint: `give the work to a new agent: gt sling BEAD ${agent.rig}`,
     })
   }
-  if (agent.backend === 'tmux' && town.config.runtimes[agent.runtime]?.hooks === 'plugin') {
-    throw new OperationError(
-      `${agent.id} runs in a terminal, and ${agent.runtime} takes no prompt for a copy there`,
-      {
-        code: 'not-supported',
-        hint: 'agents on a server can be copied: gt sling … --backend opencode',
-        details: { backend: agent.backend, runtime: agent.runtime },
-      },
-    )
-  }
+  await checkTakesPrompt(town, agent)
   const known = request.bead === undefined ? undefined : getBead(view, request.bead).id
   const copyOf = await originalOf(town, agent, agent.worktree, conversation)
   const bead = known ?? beadFor(town, agent)
@@ -67,6 +58,23 @@ export async function forkAgent(town: Town, request: ForkRequest): Promise<Slung
   const [slung] = outcome.slung
   if (slung === undefined) throw new Error('slung nothing, and said no reason')
   return slung
+}
+
+/** A copy must be told that it is one, or it takes itself for its original. */
+async function checkTakesPrompt(town: Town, agent: Agent): Promise<void> {
+  const runtime = town.config.runtimes[agent.runtime]
+  if (runtime === undefined || runtime.hooks !== 'plugin') return
+  const orchestrator = await town.orchestrator()
+  if (orchestrator.takesPromptOnResume?.({ agent: agent.id, runtime, backend: agent.backend }) === true)
+    return
+  throw new OperationError(
+    `${agent.id} runs in a terminal, where ${agent.runtime} takes no prompt for a copy`,
+    {
+      code: 'not-supported',
+      hint: 'agents on a server can be copied: gt sling … --backend opencode',
+      details: { backend: agent.backend, runtime: agent.runtime },
+    },
+  )
 }
 
 function wishes(request: ForkRequest, agent: Agent): Partial<SlingRequest> {
