@@ -157,8 +157,8 @@ describe('a store with random bytes changed', () => {
     console.log(
       `${TRIALS} corruptions: ${seen.effects} with an effect, ${seen.found} found, ${seen.mended} mended`,
     )
-    expect(seen.effects).toBeGreaterThan(100)
-    expect(seen.mended).toBeGreaterThan(50)
+    expect(seen.effects).toBeGreaterThan(TRIALS / 5)
+    expect(seen.mended).toBeGreaterThan(TRIALS / 20)
   })
 })
 
