@@ -218,7 +218,8 @@ export function createServerPool(options: PoolOptions): ServerPool {
         records.write(adopted)
         return adopted
       }
-      options.remark(`${nameOfServer(server)} did not answer ${HEALTH_TRIES} times and was started again`)
+      const why = answer.kind === 'stranger' ? 'refused its password' : `did not answer ${HEALTH_TRIES} times`
+      options.remark(`${nameOfServer(server)} ${why} and is started again`)
       return start(server, need)
     }
     const dead = byPreference.find((server) => !isServerAlive(server))
