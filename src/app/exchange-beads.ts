@@ -28,5 +28,7 @@ export async function exchangeBeads(town: Town, request: TownSync): Promise<Exch
     records: receipt.sent.records + again.sent.records,
     bytes: receipt.sent.bytes + again.sent.bytes,
   }
-  return { receipt: { ...receipt, sent, received: [...receipt.received, ...again.received] }, claims, grown }
+  const received = [...receipt.received, ...again.received]
+  const { withheld, missing } = again
+  return { receipt: { ...receipt, sent, received, withheld, missing }, claims, grown }
 }

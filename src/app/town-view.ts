@@ -292,7 +292,12 @@ function storeProblems(town: Town, view: View): string[] {
 /** Longer than any pause between two exchanges while something is written. */
 const UNSENT_IS_ODD_MS = 600_000
 
-function syncProblems({ remote, lastError, unsentForMs = 0 }: SyncState): string[] {
+function syncProblems({ missing = [], ...state }: SyncState): string[] {
+  const away = `records are here but not on ${state.remote}: ${missing.join(', ')} (gt sync says what to do)`
+  return [...exchangeProblems(state), ...(missing.length === 0 ? [] : [away])]
+}
+
+function exchangeProblems({ remote, lastError, unsentForMs = 0 }: SyncState): string[] {
   const waits = unsentForMs > UNSENT_IS_ODD_MS
   if (lastError !== undefined) {
     const since = waits ? `beads wait for ${Math.floor(unsentForMs / 60_000)} min to be sent: ` : ''

@@ -179,6 +179,10 @@ export interface SyncReceipt {
   received: (Transferred & { clone: string })[]
   /** Clones whose chains another one took over; their files are gone here. */
   retired: string[]
+  /** Own files with records that did not go out: they no longer begin with what was sent of them. */
+  withheld: string[]
+  /** Clones whose records are here and not on the remote: it was made anew, or their branch was deleted there. */
+  missing: string[]
   /** What was not taken in, and why. Nothing of these chains changed here. */
   refused: { clone: string; code: string; why: string }[]
   /** Lines that came in damaged: counted, without effect. */
@@ -237,6 +241,8 @@ export interface SyncState {
   lastOkAt?: string
   /** Of the newest try, when it failed. */
   lastError?: { at: string; code: string; message: string }
+  /** See SyncReceipt.missing. */
+  missing?: string[]
   /** Milliseconds since the oldest record that the remote lacks; undefined: it has everything. */
   unsentForMs?: number
 }

@@ -47,7 +47,7 @@ export default defineCommand({
         ...claims.settled,
         ...claims.waiting.map((line) => `! ${line}`),
       ],
-      exitCode: receipt.refused.length > 0 ? 1 : 0,
+      exitCode: receipt.refused.length + receipt.withheld.length > 0 ? 1 : 0,
     }
   },
 })
@@ -68,7 +68,19 @@ export function receiptText(receipt: SyncReceipt): string[] {
     lines.push(`! ${receipt.damagedLines} damaged lines came along; they count for nothing`)
   for (const { clone, why } of refused)
     lines.push(`! nothing of ${plain(clone, 60)} was taken in: ${plain(why, 300)}`)
+  if (receipt.withheld.length > 0) lines.push(withheldText(receipt))
+  if (receipt.missing.length > 0) lines.push(missingText(receipt))
   return lines.length > 0 ? lines : [`nothing to do: ${remote} and this machine hold the same`]
+}
+
+function withheldText({ withheld, remote }: SyncReceipt): string {
+  const files = withheld.map((name) => `log/${plain(name, 80)}`).join(', ')
+  return `! new records are not on ${remote}: ${files} changed in a part that was sent already (gt doctor --fix, then gt sync)`
+}
+
+function missingText({ missing, remote }: SyncReceipt): string {
+  const whose = missing.length === 1 ? "one machine's records are" : `${missing.length} machines' records are`
+  return `! ${whose} here but not on ${remote}: ${missing.join(', ')}; each sends its own with gt sync, and for one that is gone: gt store retire CLONE`
 }
 
 function amount({ records, bytes }: { records: number; bytes: number }): string {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { branchOf, runGit } from '../git-process.js'
-import { CLONE_PATTERN } from '../layout.js'
+import { CLONE_PATTERN, listLog } from '../layout.js'
 import { adoptRecords } from './adopt-records.js'
 import { applyChain, heldFiles, writeBlob } from './apply-chain.js'
 import { type ChainTree, readChainTree, readObjects } from './chain-tree.js'
@@ -10,7 +10,7 @@ import { type ChainPlan, linesOf, planChain } from './plan-chain.js'
 import { readChain } from './read-chain.js'
 import { pushRef, remoteRef, trackedTips } from './remote-git.js'
 import { followRetired } from './retire.js'
-import { countNew, holdsAllOf } from './send-own.js'
+import { countNew, holdsAllOf, sizesHere } from './send-own.js'
 import type { SyncRun } from './sync-context.js'
 
 const CLONE = new RegExp(`^${CLONE_PATTERN}$`)
@@ -28,6 +28,8 @@ export async function receiveChains(run: SyncRun): Promise<void> {
     else refuse(run, clone, 'not-a-chain', 'its name is no clone id')
   }
   if (!run.dryRun) await followRetired(run, tips)
+  const isThere = (clone: string) => settled.includes(clone) || tips.has(clone)
+  run.receipt.missing = [...listLog(run.paths.log).keys()].filter((clone) => !isThere(clone)).sort()
 }
 
 function refuse(run: SyncRun, clone: string, code: string, why: string): void {
@@ -167,7 +169,7 @@ async function publishFormer(run: SyncRun, clone: string, expected: string | und
   const ref = remoteRef(remote, clone)
   // Stale: the one who has it wrote meanwhile; the next sync looks again.
   if ((await pushRef(run.call, { ref, value: commit, expected })) === 'stale') return
-  const sent = countNew(run, clone, {})
+  const sent = countNew(run, { sizes: sizesHere(run, clone), known: {} })
   run.receipt.sent.records += sent.records
   run.receipt.sent.bytes += sent.bytes
   run.settings.onStep('sync:former-published')

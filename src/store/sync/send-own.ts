@@ -52,6 +52,7 @@ async function commitOwn(run: SyncRun): Promise<HistoryNote> {
   const note = readHistoryNote(paths)
   const known = run.note.pushed[identity.clone]?.files ?? {}
   const own = Object.entries(note.files).filter(([name]) => name.startsWith(`${identity.clone}-`))
+  run.receipt.withheld = (note.refused ?? []).filter((name) => name.startsWith(`${identity.clone}-`))
   flushFiles(
     run,
     own.filter(([name, size]) => known[name] !== size).map(([name]) => name),
@@ -66,7 +67,7 @@ async function push(run: SyncRun, clone: string, tip: HistoryNote): Promise<void
   const outcome = await pushRef(run.call, { ref, value: tip.commit, expected: before?.commit })
   run.settings.onStep('sync:pushed')
   if (outcome === 'stale') return
-  const sent = countNew(run, clone, before?.files ?? {})
+  const sent = countNew(run, { sizes: tip.files, known: before?.files ?? {} })
   run.receipt.sent.records += sent.records
   run.receipt.sent.bytes += sent.bytes
   notePushed(run, clone, tip)
@@ -79,12 +80,18 @@ function notePushed(run: SyncRun, clone: string, tip: HistoryNote): void {
   run.settings.onStep('sync:noted')
 }
 
-/** @param known - bytes of each file that the remote has */
-export function countNew(run: SyncRun, clone: string, known: Readonly<Record<string, number>>): Transferred {
+interface Sending {
+  /** Bytes of each file that go out. */
+  sizes: Readonly<Record<string, number>>
+  /** Bytes of each file that the remote has. */
+  known: Readonly<Record<string, number>>
+}
+
+export function countNew({ paths }: SyncRun, { sizes, known }: Sending): Transferred {
   const count: Transferred = { records: 0, bytes: 0 }
   const isFirst = Object.keys(known).length === 0
-  for (const name of chainFiles(run.paths, clone)) {
-    const bytes = readNew(join(run.paths.log, name), known[name] ?? 0)
+  for (const [name, size] of Object.entries(sizes)) {
+    const bytes = readNew(join(paths.log, name), known[name] ?? 0, size)
     count.bytes += bytes.length
     // A base says again what was sent as segments.
     if (isFirst || !isBase(name)) count.records += scanLog(bytes).records
@@ -92,9 +99,14 @@ export function countNew(run: SyncRun, clone: string, known: Readonly<Record<str
   return count
 }
 
-function readNew(path: string, from: number): Buffer {
+/** All that is here of a chain, as far as it is no commit yet. */
+export function sizesHere({ paths }: SyncRun, clone: string): Record<string, number> {
+  return Object.fromEntries(chainFiles(paths, clone).map((name) => [name, Number.POSITIVE_INFINITY]))
+}
+
+function readNew(path: string, from: number, to: number): Buffer {
   try {
-    return readFileSync(path).subarray(from)
+    return readFileSync(path).subarray(from, to)
   } catch (error) {
     if (isMissing(error)) return Buffer.alloc(0)
     throw error

@@ -18,6 +18,8 @@ export interface SyncNote {
   pushed: Record<string, PushedChain>
   /** What was taken over of other chains. */
   chains: Record<string, AppliedChain>
+  /** See SyncReceipt.missing. */
+  missing?: string[]
   lastOkAt?: string
   lastError?: NonNullable<SyncState['lastError']>
 }

@@ -14,6 +14,7 @@ export function syncState(paths: StorePaths, settings: StoreSettings): SyncState
     remote: withoutSecrets(note.remote.slice(note.remote.indexOf(' ') + 1)),
     ...(note.lastOkAt === undefined ? {} : { lastOkAt: note.lastOkAt }),
     ...(note.lastError === undefined ? {} : { lastError: note.lastError }),
+    ...(note.missing === undefined || note.missing.length === 0 ? {} : { missing: note.missing }),
     ...(unsent === undefined ? {} : { unsentForMs: unsent }),
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConflictError, ExternalError, GtError, TimeoutError } from '../../domain/errors.js'
+import { ConflictError, ExternalError, GtError, OperationError, TimeoutError } from '../../domain/errors.js'
 import type { SyncReceipt, SyncRequest } from '../../ports/upkeep.js'
 import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
@@ -9,12 +9,13 @@ import { FORMAT, type StorePaths } from '../layout.js'
 import { errorCode } from '../segment-bytes.js'
 import { newerFormat, noStore } from '../store-errors.js'
 import type { StoreSettings } from '../store-options.js'
+import { lostFiles } from '../uncommitted.js'
 import { removeLeftovers } from './apply-chain.js'
 import { endedLeases, giveBackLeases } from './lease.js'
 import { receiveChains } from './receive-chains.js'
 import { withoutSecrets } from './remote-failure.js'
 import { checkRemoteUrl, fetchChains } from './remote-git.js'
-import { countNew, sendOwn } from './send-own.js'
+import { countNew, sendOwn, sizesHere } from './send-own.js'
 import type { SyncRun } from './sync-context.js'
 import { emptyNote, readSyncNote, remoteKey, writeSyncNote } from './sync-note.js'
 import { forgetIntent } from './take-new-id.js'
@@ -75,7 +76,7 @@ async function exchange(
     await giveBackLeases(run, leases)
     await receiveChains(run)
     if (run.hasMoreToSend) await sendOwn(run)
-    if (!run.dryRun) noteSuccess(run)
+    if (!run.dryRun) noteOutcome(run)
     settings.onStep('sync:done')
     return run.receipt
   } catch (error) {
@@ -112,7 +113,9 @@ function startRun(paths: StorePaths, settings: StoreSettings, request: SyncReque
       dryRun,
       sent: { records: 0, bytes: 0 },
       received: [],
+      withheld: [],
       retired: [],
+      missing: [],
       refused: [],
       damagedLines: 0,
     },
@@ -123,8 +126,27 @@ function startRun(paths: StorePaths, settings: StoreSettings, request: SyncReque
 /** A fetch changes only the copy in .git; what would go out and come in can be told from it. */
 async function lookOnly(run: SyncRun): Promise<void> {
   const { clone } = run.identity
-  run.receipt.sent = countNew(run, clone, run.note.pushed[clone]?.files ?? {})
+  const withheld = lostFiles(run.paths, clone)
+  const sizes = Object.entries(sizesHere(run, clone)).filter(([name]) => !withheld.includes(name))
+  const known = run.note.pushed[clone]?.files ?? {}
+  run.receipt.withheld = withheld
+  run.receipt.sent = countNew(run, { sizes: Object.fromEntries(sizes), known })
   await fetchChains(run.call)
+}
+
+function noteOutcome(run: SyncRun): void {
+  const { withheld, missing } = run.receipt
+  run.note.missing = missing
+  if (withheld.length > 0) noteFailure(run, ownChainDamaged(withheld))
+  else noteSuccess(run)
+}
+
+function ownChainDamaged(files: readonly string[]): OperationError {
+  return new OperationError(`not sent: ${files.join(', ')}, changed since it was committed`, {
+    code: 'own-chain-damaged',
+    hint: 'gt doctor --fix',
+    details: { files },
+  })
 }
 
 function noteSuccess(run: SyncRun): void {

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { baseName, segmentName } from '../../../src/store/layout.js'
 import { encodeRecord, type LogOp } from '../../../src/store/record-line.js'
@@ -23,4 +23,11 @@ export function writeChain(log: string, clone: string, segment: number, records:
 export function writeBase(log: string, clone: string, upTo: number, records: readonly Written[]): void {
   for (const record of records)
     appendFileSync(join(log, baseName(clone, upTo)), recordLine(clone, record, 'gt'))
+}
+
+/** Damage in the first record, as a bad sector leaves it. */
+export function changeByte(path: string): void {
+  const bytes = readFileSync(path)
+  bytes[60] = (bytes[60] ?? 0) ^ 1
+  writeFileSync(path, bytes)
 }
