@@ -2,6 +2,7 @@ import type { Bead } from '../domain/bead.js'
 import { ConflictError } from '../domain/errors.js'
 import { checkSlingable } from './claim-bead.js'
 import { getBead } from './find-entity.js'
+import { isHere } from './here.js'
 import { syncTown } from './sync-town.js'
 import type { Town } from './town.js'
 
@@ -32,7 +33,7 @@ export async function holdLease(town: Town, beadKey: string): Promise<number | u
       holder: town.host.processToken,
       timeoutMs: TIMEOUT_MS,
     })
-    if (answer.kind === 'taken') throw taken(bead, answer)
+    if (answer.kind === 'taken') throw taken(town, bead, answer)
     town.step('sling.leased')
     await syncTown(town, { timeoutMs: TIMEOUT_MS, waitMs: TIMEOUT_MS })
     const now = getBead(town.ledger.read(), beadKey)
@@ -45,11 +46,16 @@ export async function holdLease(town: Town, beadKey: string): Promise<number | u
   })
 }
 
-function taken(bead: Bead, winner: { by: string; clone: string; host: string; at: string }): ConflictError {
-  const { by, clone, host, at } = winner
+type Winner = { by: string; clone: string; host: string; at: string }
+
+function taken(town: Town, bead: Bead, { by, clone, host, at }: Winner): ConflictError {
+  const show = `gt bead show ${bead.shownId}`
+  const isNear = isHere(town, clone)
   return new ConflictError(`${bead.shownId} was leased by ${by} on ${host} (${clone}) at ${at}`, {
     code: 'bead-leased',
-    hint: `its claim comes with the next gt sync; then: gt bead show ${bead.shownId}`,
+    hint: isNear
+      ? `another command here is claiming it: ${show}`
+      : `its claim comes with the next gt sync; then: ${show}`,
     details: { bead: bead.id, by, clone, host, at },
   })
 }

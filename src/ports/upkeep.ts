@@ -33,8 +33,8 @@ export interface Upkeep {
 
   /**
    * Takes the right to move entity `key` to `generation`, before anybody else on any machine does: a ref on the remote that
-   * must not exist yet. Asking again for what this machine has is fine. Given back by a later sync, once the move is recorded
-   * and sent, or when the holder is gone without one.
+   * must not exist yet. Asking again by the same holder is fine; another process of this machine gets it when the holder is gone.
+   * Given back by a later sync, once the move is recorded and sent, or when the holder is gone without one.
    *
    * @throws as sync, when the remote could not be asked
    */

@@ -3,10 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { LeaseAnswer } from '../../src/ports/upkeep.js'
 import { processStart } from '../../src/system/process-table.js'
-import { claim, make } from './support/machines.js'
+import { changeByte } from './support/chain-files.js'
+import { claim, copyOf, make } from './support/machines.js'
 import { type Machine, type SharedRemote, sharedRemote } from './support/shared-remote.js'
 
 const HERE = `${process.pid}:${processStart(process.pid)}`
+/** Another process of this machine that lives. */
+const BESIDE = `${process.ppid}:${processStart(process.ppid)}`
+const GONE = '999999999:1'
 
 function lease(machine: Machine, remote: SharedRemote, holder = HERE, generation = 2): Promise<LeaseAnswer> {
   return machine.upkeep().lease({
@@ -66,6 +70,77 @@ describe('a lease', () => {
     // The note of a request that lost takes nothing from the winner.
     expect(await lease(a, remote, '999999999:1')).toMatchObject({ kind: 'taken' })
     await a.sync()
+    expect(leases(remote)).toBe('refs/gt/lease/x/2')
+  })
+
+  it('is not that of a copy of the directory, whoever asks first, and the copy does not give it back', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine()
+    make(a, 'x')
+    await a.sync()
+    await using before = copyOf(a, remote, false)
+    make(before, 'y')
+    expect(await lease(a, remote)).toEqual({ kind: 'leased' })
+    expect(await lease(before, remote)).toMatchObject({ kind: 'taken', clone: a.clone })
+    await using after = copyOf(a, remote, false)
+    make(after, 'z')
+    expect(await lease(after, remote)).toMatchObject({ kind: 'taken', clone: a.clone })
+    await after.sync()
+    expect(leases(remote)).toBe('refs/gt/lease/x/2')
+    expect(await lease(a, remote)).toEqual({ kind: 'leased' })
+  })
+
+  it('stays with the process that has it, when another one of the same machine asks and dies', async () => {
+    await using remote = await sharedRemote()
+    const [a, b] = [await remote.machine(), await remote.machine()]
+    make(a, 'x')
+    expect(await lease(a, remote, BESIDE)).toEqual({ kind: 'leased' })
+    expect(await lease(a, remote, HERE)).toMatchObject({ kind: 'taken', clone: a.clone })
+    expect(await lease(a, remote, GONE)).toMatchObject({ kind: 'taken', clone: a.clone })
+    await a.sync()
+    expect(await lease(b, remote)).toMatchObject({ kind: 'taken', clone: a.clone })
+  })
+
+  it('goes to one of several processes of its machine, when its holder is gone', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine()
+    make(a, 'x')
+    expect(await lease(a, remote, GONE)).toEqual({ kind: 'leased' })
+    const answers = await Promise.all([lease(a, remote, HERE), lease(a, remote, BESIDE)])
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['leased', 'taken'])
+    // What is known of the one that is gone takes nothing from its successor.
+    await a.sync()
+    expect(leases(remote)).toBe('refs/gt/lease/x/2')
+  })
+
+  it('is given back although another process was killed while it asked for it', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine()
+    make(a, 'x')
+    expect(await lease(a, remote, GONE)).toEqual({ kind: 'leased' })
+    const killed = a.upkeep({
+      onStep(step) {
+        if (step === 'lease:noted') throw new Error('killed')
+      },
+    })
+    const request = { key: 'x', generation: 2, by: 'a', holder: '999999998:1', timeoutMs: 60_000 }
+    await expect(
+      killed.lease({ ...request, remote: { url: remote.dir, refs: 'branches' } }),
+    ).rejects.toThrow()
+    await a.sync()
+    expect(leases(remote)).toBe('')
+    expect(readdirSync(join(a.dir, 'local/leases'))).toEqual([])
+  })
+
+  it('is kept while the claim it was for cannot be sent', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine()
+    make(a, 'x')
+    await a.sync()
+    expect(await lease(a, remote)).toEqual({ kind: 'leased' })
+    claim(a, 'x', 'proj/toast')
+    changeByte(join(a.log, `${a.clone}-000001.jsonl`))
+    expect(await a.sync()).toMatchObject({ withheld: [`${a.clone}-000001.jsonl`] })
     expect(leases(remote)).toBe('refs/gt/lease/x/2')
   })
 

@@ -1,76 +1,83 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ExternalError } from '../../domain/errors.js'
 import { randomId } from '../../domain/ids.js'
 import type { LeaseAnswer, LeaseRequest } from '../../ports/upkeep.js'
-import { writeAtomically } from '../../system/atomic-write.js'
-import { isAlive } from '../../system/process-table.js'
 import { ownIdentity } from '../clone-identity.js'
 import { branchOf, git, initRepository, runGit } from '../git-process.js'
-import { LogState } from '../log-state.js'
 import type { Place } from './apply-chain.js'
+import {
+  forgetLease,
+  isHolderAlive,
+  isOfThisHost,
+  type LeaseHolder,
+  type LeaseNote,
+  leaseHolder,
+  noteLease,
+} from './lease-note.js'
 import { remoteFailure } from './remote-failure.js'
 import { checkRemoteUrl, pushRef, type RemoteCall, runRemote } from './remote-git.js'
 import type { SyncRun } from './sync-context.js'
-import { remoteKey } from './sync-note.js'
-
-/**
- * local/leases/<key>.<generation>: a lease that this machine asked for. Written before it is asked, so that one whose process
- * was killed is given back.
- */
-interface LeaseNote {
-  key: string
-  generation: number
-  /** What the ref points to when we have it. */
-  commit: string
-  /** `pid:startTime` of the process that claims. */
-  holder: string
-  remote: string
-}
 
 /** What the commit of a lease says, for whoever comes second. */
-interface LeaseWords {
-  clone: string
+interface LeaseWords extends LeaseHolder {
   by: string
-  host: string
   at: string
+}
+
+interface HeldLease {
+  commit: string
+  words: LeaseWords
 }
 
 const MAX_TRIES = 3
 
-/** See Upkeep.lease. */
+/**
+ * See Upkeep.lease. Every request has a commit and a note of its own, so that no request can take away what another one knows
+ * of the lease it has.
+ */
 export async function takeLease(place: Place, request: LeaseRequest): Promise<LeaseAnswer> {
   checkRemoteUrl(request.remote.url)
   const call = await openCall(place, request)
-  const { clone, formerly } = ownIdentity(place.paths, place.settings)
-  const ref = leaseRef(request)
-  const commit = await leaseCommit(place, call, {
-    clone,
-    by: request.by,
-    host: hostname(),
-    at: nowIso(place),
-  })
-  writeNote(place, request, commit)
+  const asker = leaseHolder(place, request.holder)
+  const commit = await leaseCommit(place, call, { ...asker, by: request.by, at: nowIso(place) })
+  noteLease(place, request, { ...asker, commit })
   place.settings.onStep('lease:noted')
+  const ref = leaseRef(request)
+  // Undefined: nobody has it yet.
+  let expected: string | undefined
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const outcome = await pushRef(call, { ref, value: commit, expected: undefined })
+    const outcome = await pushRef(call, { ref, value: commit, expected })
     place.settings.onStep('lease:pushed')
     if (outcome === 'pushed') return { kind: 'leased' }
     const held = await readLease(place, call, ref)
-    if (held === undefined) continue
-    if ([clone, ...formerly].includes(held.words.clone)) {
-      writeNote(place, request, held.commit)
-      return { kind: 'leased' }
+    const finding = held === undefined ? 'free' : judge(held.words, asker)
+    if (held !== undefined && (finding === 'ours' || finding === 'taken')) {
+      if (finding === 'ours') noteLease(place, request, { ...asker, commit: held.commit })
+      if (held.commit !== commit) forgetLease(place, commit)
+      return finding === 'ours' ? { kind: 'leased' } : taken(held)
     }
-    rmSync(notePath(place, request), { force: true })
-    const { by, host, at, clone: other } = held.words
-    return { kind: 'taken', by, clone: other, host, at }
+    // Of several that find the holder dead, the remote lets one take its place.
+    expected = held?.commit
   }
   throw new ExternalError(`${ref} on the remote keeps changing`, {
     code: 'remote-failed',
     hint: 'try again',
   })
+}
+
+/**
+ * A former id is no proof that a lease is ours: a copied directory has the same ones. Nor is our present id, while the process
+ * that asked for it may still be about to claim.
+ */
+function judge(words: LeaseWords, asker: LeaseHolder): 'ours' | 'left' | 'taken' {
+  if (words.clone !== asker.clone || !isOfThisHost(words, asker) || words.holder === '') return 'taken'
+  if (words.holder === asker.holder) return 'ours'
+  return isHolderAlive(words.holder) ? 'taken' : 'left'
+}
+
+function taken({ words: { by, clone, host, at } }: HeldLease): LeaseAnswer {
+  return { kind: 'taken', by, clone, host, at }
 }
 
 function leaseRef({ key, generation }: { key: string; generation: number }): string {
@@ -105,11 +112,7 @@ async function leaseCommit(place: Place, call: RemoteCall, words: LeaseWords): P
 }
 
 /** @returns undefined when the ref is gone again */
-async function readLease(
-  place: Place,
-  call: RemoteCall,
-  ref: string,
-): Promise<{ commit: string; words: LeaseWords } | undefined> {
+async function readLease(place: Place, call: RemoteCall, ref: string): Promise<HeldLease | undefined> {
   const local = `refs/leases/${randomId(place.settings.random.bytes(8), 8)}`
   const args = [
     'fetch',
@@ -130,7 +133,7 @@ async function readLease(
 }
 
 function parseWords(text: string): LeaseWords {
-  const unknown = { clone: '?', by: 'somebody', host: '?', at: '?' }
+  const unknown = { clone: '?', by: 'somebody', host: '?', at: '?', holder: '', machine: '' }
   try {
     const words = JSON.parse(text) as Partial<LeaseWords> | null
     return { ...unknown, ...words }
@@ -139,56 +142,11 @@ function parseWords(text: string): LeaseWords {
   }
 }
 
-function notePath({ paths }: Place, { key, generation }: { key: string; generation: number }): string {
-  return join(paths.local, 'leases', `${key}.${generation}`)
-}
-
-function writeNote(place: Place, request: LeaseRequest, commit: string): void {
-  const { paths, settings } = place
-  mkdirSync(join(paths.local, 'leases'), { recursive: true, mode: 0o700 })
-  const { key, generation, holder, remote } = request
-  const note: LeaseNote = { key, generation, commit, holder, remote: remoteKey(remote) }
-  writeAtomically(notePath(place, request), JSON.stringify(note), {
-    temporary: join(paths.local, `incoming-${randomId(settings.random.bytes(10), 10)}.tmp`),
-    durable: settings.isDurable,
-  })
-}
-
-/**
- * Leases that are over: the claim they were for is recorded (and with the exchange that follows, known to all), or its
- * process is gone without having recorded one. Looked up before own records go out; given back after.
- */
-export function endedLeases({ paths, settings, call }: SyncRun): LeaseNote[] {
-  const notes = readNotes(paths.local).filter(({ remote }) => remote === remoteKey(call.remote))
-  if (notes.length === 0) return []
-  const log = new LogState(paths, settings.now)
-  log.refresh()
-  const ended = notes.filter(({ key, generation, holder }) => {
-    const [pid = '', startTime = ''] = holder.split(':')
-    const isClaimed = (log.table.peek(key)?.state.gen ?? 0) >= generation
-    return isClaimed || !isAlive(Number(pid), startTime)
-  })
-  log.close()
-  return ended
-}
-
-function readNotes(local: string): LeaseNote[] {
-  const folder = join(local, 'leases')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap((name) => {
-    try {
-      return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as LeaseNote]
-    } catch {
-      return []
-    }
-  })
-}
-
 export async function giveBackLeases(run: SyncRun, leases: readonly LeaseNote[]): Promise<void> {
   for (const lease of leases) {
     // Stale: it never was ours, or is gone already.
     await pushRef(run.call, { ref: leaseRef(lease), value: undefined, expected: lease.commit })
-    rmSync(notePath(run, lease), { force: true })
+    forgetLease(run, lease.commit)
     run.settings.onStep('sync:lease-returned')
   }
 }

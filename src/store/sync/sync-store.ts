@@ -11,7 +11,8 @@ import { newerFormat, noStore } from '../store-errors.js'
 import type { StoreSettings } from '../store-options.js'
 import { lostFiles } from '../uncommitted.js'
 import { removeLeftovers } from './apply-chain.js'
-import { endedLeases, giveBackLeases } from './lease.js'
+import { giveBackLeases } from './lease.js'
+import { endedLeases } from './lease-note.js'
 import { receiveChains } from './receive-chains.js'
 import { withoutSecrets } from './remote-failure.js'
 import { checkRemoteUrl, fetchChains } from './remote-git.js'
@@ -73,9 +74,10 @@ async function exchange(
     const leases = run.dryRun ? [] : endedLeases(run)
     if (run.dryRun) await lookOnly(run)
     else await sendOwn(run)
-    await giveBackLeases(run, leases)
     await receiveChains(run)
     if (run.hasMoreToSend) await sendOwn(run)
+    // Not before the claims they were for are out.
+    if (run.receipt.withheld.length === 0) await giveBackLeases(run, leases)
     if (!run.dryRun) noteOutcome(run)
     settings.onStep('sync:done')
     return run.receipt
