@@ -1,7 +1,7 @@
 import { ConflictError, NotFoundError } from '../domain/errors.js'
 import { nearest, printable } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
-import type { CloneInfo } from '../ports/upkeep.js'
+import type { CloneInfo, SyncReceipt } from '../ports/upkeep.js'
 import { cloneKey, machineName } from './here.js'
 import { syncTown } from './sync-town.js'
 import type { Town } from './town.js'
@@ -39,7 +39,7 @@ export async function retireClone(town: Town, request: RetireRequest): Promise<R
   const options = { timeoutMs, waitMs: timeoutMs, ...(signal === undefined ? {} : { signal }) }
   const hasRemote = town.config.store.remote !== undefined
   // First, so that all it ever sent is here.
-  if (hasRemote && !request.dryRun) await syncTown(town, options)
+  if (hasRemote && !request.dryRun) checkReceived(await syncTown(town, options), request.clone)
   const upkeep = await town.upkeep()
   const info = findClone(await upkeep.clones(), request.clone)
   checkGone(town, info, request.force)
@@ -54,10 +54,11 @@ export async function retireClone(town: Town, request: RetireRequest): Promise<R
   town.step('retire.adopted')
   mark(town, info.clone, { files, at: new Date(town.clock.now()).toISOString() })
   town.step('retire.marked')
-  if (hasRemote) await syncTown(town, options)
+  if (hasRemote) checkSent(await syncTown(town, options))
   const { remote, remoteRefs } = town.config.store
   const dropped = await upkeep.dropChain({
     clone: info.clone,
+    adopted: files,
     timeoutMs,
     ...(remote === undefined ? {} : { remote: { url: remote, refs: remoteRefs } }),
     ...(signal === undefined ? {} : { signal }),
@@ -67,6 +68,27 @@ export async function retireClone(town: Town, request: RetireRequest): Promise<R
     throw alive(info, 'it sent something just now')
   }
   return { ...retired, records }
+}
+
+/** What the exchange refuses is not all here, so nothing of it may be deleted. */
+function checkReceived(receipt: SyncReceipt, typed: string): void {
+  const refusal = receipt.refused.find(({ clone }) => clone === typed)
+  if (refusal === undefined) return
+  throw new ConflictError(`what the remote holds of ${refusal.clone} cannot be taken over: ${refusal.why}`, {
+    code: 'chain-refused',
+    hint: `mend its branch on the remote (beads/${refusal.clone}), then retire it`,
+    details: { ...refusal },
+  })
+}
+
+/** What we took over must be safe on the remote before the original goes. */
+function checkSent({ withheld }: SyncReceipt): void {
+  if (withheld.length === 0) return
+  throw new ConflictError(`our own chain could not be sent: ${withheld.join(', ')}`, {
+    code: 'own-chain-damaged',
+    hint: 'gt doctor --fix, then try again',
+    details: { withheld },
+  })
 }
 
 function findClone(clones: readonly CloneInfo[], typed: string): CloneInfo {

@@ -214,6 +214,8 @@ export interface AdoptedChain {
 
 export interface DropRequest {
   clone: string
+  /** What was taken over of it, bytes by file name: nothing else may go. */
+  adopted: AdoptedChain['files']
   remote?: Remote
   timeoutMs: number
   signal?: AbortSignal

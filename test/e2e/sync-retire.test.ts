@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { dumpStore } from '../store/support/dump.js'
+import { PACKAGE_DIR } from '../support/run-gt.js'
 import { type TestTown, testTown, until } from '../support/test-town.js'
 import { expectRefusal } from './support-work.js'
 
@@ -121,6 +122,43 @@ describe('gt store retire', () => {
     expect(await town.ok('sync', '--town', third)).toContain('was retired')
     expect(state(third)).toEqual(state(town.root))
     expect(state(third).entities['b-1']).toEqual(before)
+  })
+
+  it('deletes nothing that was not taken over: what is damaged here, or was sent meanwhile', async () => {
+    await using town = await testTown()
+    const { url, dying, dead } = await three(town)
+    const copy = join(town.root, '.beads/log', `${dead}-000001.jsonl`)
+    const whole = readFileSync(copy, 'utf8')
+    writeFileSync(copy, whole.replace('of the dying', 'of the dyiNg'))
+    const damaged = await town.gt('store', 'retire', dead, '--force')
+    expectRefusal(damaged, { exitCode: 5, says: /not whole/, hint: /gt doctor --fix/ })
+    expect(town.git(url, 'for-each-ref')).toContain(`beads/${dead}`)
+    writeFileSync(copy, whole)
+
+    // It sends once more at the very moment at which its records are taken over.
+    const hook = join(url, 'hooks/post-receive')
+    const gt = join(PACKAGE_DIR, 'bin/gt')
+    writeFileSync(
+      hook,
+      `#!/bin/sh\nrm -f "$0"\nunset GIT_DIR\n${gt} bead create --id d-9 late --town ${dying} && ${gt} sync --town ${dying}\n`,
+      { mode: 0o755 },
+    )
+    const late = await town.gt('store', 'retire', dead, '--force')
+    expectRefusal(late, { exitCode: 5, says: /sent something just now/ })
+    expect(town.git(url, 'for-each-ref')).toContain(`beads/${dead}`)
+    expect(await town.ok('bead', 'show', 'd-9')).toContain('late')
+    await untilQuiet(town)
+  })
+
+  it('takes nothing over that was purged', async () => {
+    await using town = await testTown()
+    const { dead } = await three(town)
+    await town.ok('store', 'purge', 'd-1', '--yes')
+    await town.ok('store', 'retire', dead, '--force')
+    const log = join(town.root, '.beads/log')
+    const kept = readdirSync(log).map((name) => readFileSync(join(log, name), 'utf8'))
+    expect(kept.join('')).not.toContain('of the dying')
+    await untilQuiet(town)
   })
 
   it('of an unknown machine, or of this one, is refused', async () => {

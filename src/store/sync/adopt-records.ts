@@ -2,6 +2,7 @@ import { OperationError } from '../../domain/errors.js'
 import { randomId } from '../../domain/ids.js'
 import { Appender } from '../appender.js'
 import { stateOp } from '../compact/base-lines.js'
+import { joinPurge } from '../entity-state.js'
 import { EntityTable } from '../entity-table.js'
 import { applyRecord } from '../fold.js'
 import { LogState } from '../log-state.js'
@@ -25,6 +26,7 @@ export function adoptRecords(place: Place, clone: string, from: string, records:
   if (records.length === 0) return
   const table = new EntityTable(undefined, place.settings.now)
   for (const record of records) applyRecord(table, from, record)
+  applyPurges(place, table)
   const append = appendTo(place, clone)
   const states: LogOp[] = []
   for (const state of table.overlay.values()) if (state.last !== '') states.push(stateOp(state))
@@ -41,6 +43,21 @@ export function adoptRecords(place: Place, clone: string, from: string, records:
     // What only a newer gt understands is handed on as it stands.
     const unknown = ops.filter((op) => readOp(op) === undefined)
     if (unknown.length > 0) append(by, unknown as LogOp[], t)
+  }
+}
+
+/** What was purged here must not come back in our own words. */
+function applyPurges({ paths, settings }: Place, table: EntityTable): void {
+  const log = new LogState(paths, settings.now)
+  try {
+    log.refresh()
+    for (const { id, what, stamp } of log.table.purges) {
+      const state = table.find(id)
+      if (state !== undefined) joinPurge(state, what, stamp)
+      table.notePurge(id, what, stamp)
+    }
+  } finally {
+    log.close()
   }
 }
 

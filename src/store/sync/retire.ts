@@ -3,14 +3,16 @@ import { join } from 'node:path'
 import { ConflictError, NotFoundError } from '../../domain/errors.js'
 import type { AdoptedChain, CloneInfo, DropRequest } from '../../ports/upkeep.js'
 import { syncDirectory } from '../../system/atomic-write.js'
+import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
 import { fieldValue } from '../entity-state.js'
 import { runGit } from '../git-process.js'
-import { groupLog, LOG_FILE, listLog, noFiles } from '../layout.js'
+import { FORMAT, groupLog, LOG_FILE, listLog, noFiles } from '../layout.js'
 import { LogState } from '../log-state.js'
 import { chainFiles } from '../uncommitted.js'
 import { adoptRecords } from './adopt-records.js'
 import { heldFiles, type Place } from './apply-chain.js'
+import { readChainTree, readObjects } from './chain-tree.js'
 import { countedLines } from './counted-lines.js'
 import { fetchChains, pushRef, type RemoteCall, remoteRef, trackedTips } from './remote-git.js'
 import { scanLog } from './scan-log.js'
@@ -55,6 +57,7 @@ export function adoptChain(place: Place, clone: string): AdoptedChain {
       details: { clone },
     })
   }
+  checkWhole(clone, held)
   const files = Object.fromEntries([...held].map(([name, read]) => [name, read().length]))
   const lines = countedLines(place, clone)
   adoptRecords(
@@ -66,9 +69,40 @@ export function adoptChain(place: Place, clone: string): AdoptedChain {
   return { records: lines.length, files }
 }
 
-/** See Upkeep.dropChain. */
+/** What a damaged copy lacks would be lost with the chain. @throws ConflictError code `chain-damaged` */
+function checkWhole(clone: string, held: ReadonlyMap<string, () => Buffer>): void {
+  const files = groupLog(held.keys()).get(clone) ?? noFiles()
+  const base = files.bases.at(-1) ?? 0
+  const segments = files.segments.filter((number) => number > base)
+  const gap = segments.find((number, i) => number !== base + 1 + i)
+  if (gap !== undefined) throw damaged(clone, `a file before number ${gap} is missing`)
+  for (const [name, read] of held) {
+    const { bad, format } = scanLog(read())
+    if (bad > 0)
+      throw damaged(clone, `${name} holds ${bad === 1 ? 'a damaged line' : `${bad} damaged lines`}`)
+    if (format > FORMAT) throw damaged(clone, `${name} was written by a newer gt`)
+  }
+}
+
+function damaged(clone: string, why: string): ConflictError {
+  return new ConflictError(`our copy of ${clone} is not whole, and nothing of it is deleted: ${why}`, {
+    code: 'chain-damaged',
+    hint: 'gt doctor --fix, then try again',
+    details: { clone, why },
+  })
+}
+
+/** See Upkeep.dropChain. No exchange runs meanwhile: what it brought would be deleted unseen. */
 export async function dropChain(place: Place, request: DropRequest): Promise<'dropped' | 'alive'> {
-  const { clone, remote } = request
+  const { clone: own } = ownIdentity(place.paths, place.settings)
+  const lock = join(place.paths.local, `sync-${own}.lock`)
+  return withFileLock(lock, { timeoutMs: request.timeoutMs, purpose: 'gt store retire' }, () =>
+    dropLocked(place, request),
+  )
+}
+
+async function dropLocked(place: Place, request: DropRequest): Promise<'dropped' | 'alive'> {
+  const { clone, remote, adopted } = request
   const note = readSyncNote(place.paths)
   const call: RemoteCall = {
     repository: place.paths.git,
@@ -81,21 +115,57 @@ export async function dropChain(place: Place, request: DropRequest): Promise<'dr
   if (remote !== undefined) {
     await fetchChains(call)
     const tip = (await trackedTips(call)).get(clone)
-    // What it sent since it was taken over is taken over by nobody.
-    if (tip !== undefined && tip !== note?.chains[clone]?.tip) return 'alive'
     if (tip !== undefined) {
+      // What it sent since it was taken over is taken over by nobody.
+      if (!(await isAdopted(place, request, tip))) return 'alive'
       await archive(call, clone, tip)
       const push = { ref: remoteRef(remote, clone), value: undefined, expected: tip }
       if ((await pushRef(call, push)) === 'stale') return 'alive'
       place.settings.onStep('retire:branch-deleted')
     }
   }
+  if (!hasSizes(heldFiles(place, clone), adopted)) return 'alive'
   deleteChain(place, clone)
   if (note !== undefined) {
     delete note.chains[clone]
     writeSyncNote(place.paths, place.settings, note)
   }
   return 'dropped'
+}
+
+function hasSizes(held: ReadonlyMap<string, () => Buffer>, sizes: AdoptedChain['files']): boolean {
+  if (held.size !== Object.keys(sizes).length) return false
+  return [...held].every(([name, read]) => read().length === sizes[name])
+}
+
+/** Whether the branch holds the very bytes that were taken over. @throws ConflictError codes `chain-refused`, `chain-damaged` */
+async function isAdopted({ paths, settings }: Place, request: DropRequest, tip: string): Promise<boolean> {
+  const { clone, adopted } = request
+  const git = { repository: paths.git, env: settings.env }
+  const reading = await readChainTree(git, clone, tip)
+  if (reading.kind === 'refused') {
+    throw new ConflictError(`what the remote holds of ${clone} cannot be taken over: ${reading.why}`, {
+      code: 'chain-refused',
+      hint: `mend its branch on the remote (beads/${clone}), then retire it`,
+      details: { clone, why: reading.why },
+    })
+  }
+  const files = [...reading.tree.log]
+  const isSame =
+    files.length === Object.keys(adopted).length &&
+    files.every(([name, { sizeBytes }]) => adopted[name] === sizeBytes)
+  if (!isSame) return false
+  const contents = await readObjects(
+    git,
+    files.map(([, { oid }]) => oid),
+  )
+  const held = heldFiles({ paths, settings }, clone)
+  for (const [i, [name]] of files.entries()) {
+    const ours = held.get(name)?.()
+    if (ours === undefined || contents[i]?.equals(ours) !== true)
+      throw damaged(clone, `${name} is not what its branch holds`)
+  }
+  return true
 }
 
 /** The way back: `git update-ref refs/heads/beads/<clone> refs/archive/retired/<clone>` and a push bring it all again. */
