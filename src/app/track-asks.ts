@@ -1,4 +1,12 @@
-import { type Ask, type AskAnswer, askFields, askFrom, askTitle, tookAnswer } from '../domain/ask.js'
+import {
+  type Ask,
+  type AskAnswer,
+  askFields,
+  askFrom,
+  askTitle,
+  tookAnswer,
+  wholeAsk,
+} from '../domain/ask.js'
 import { answerOf } from '../domain/ask-answer.js'
 import { policyAnswer } from '../domain/ask-policy.js'
 import type { Entity, Fields, Op } from '../domain/record.js'
@@ -70,7 +78,9 @@ export function trackAsks(town: Town, view: View, session: Entity, bead: string)
       fields: f,
       createdAt: at,
     })
-    const decided = policyAnswer(ask, town.config.asks.policies) ?? autonomousAnswer(town, ask)
+    // Judged on all that was asked: what is kept of it is shortened, and its secrets are left out.
+    const whole = wholeAsk(ask, report.data)
+    const decided = policyAnswer(whole, town.config.asks.policies) ?? autonomousAnswer(town, whole)
     if (decided)
       Object.assign(f, { status: 'answered', answer: { ...decided.answer }, answered_by: decided.by })
     drafts.push({

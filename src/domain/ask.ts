@@ -49,6 +49,8 @@ export interface Ask {
   context: string
   questions: string[]
   options: string[][]
+  /** More was asked than is kept of it. */
+  isCut?: boolean
   bead?: string
   status: AskStatus
   /** ISO; when it is answered by itself. */
@@ -86,6 +88,7 @@ export function askFrom(entity: Entity): Ask {
     context: text(entity, 'context') ?? '',
     questions: words(entity.fields.questions),
     options: lists(entity.fields.options),
+    ...(entity.fields.cut === true ? { isCut: true } : {}),
     status: oneOf(entity, 'status', ASK_STATUSES) ?? 'open',
     ...optional('bead', 'bead'),
     ...optional('deadline_at', 'deadlineAt'),
@@ -117,6 +120,23 @@ function lists(value: Json | undefined): string[][] {
 /** A plugin may report anything; the store takes so much of it. */
 const MAX_WORDS = 20
 const MAX_TEXT = 1_500
+const MAX_WORD = 500
+
+/** The ask as the program put it: nothing cut off, nothing left out. Never kept. */
+export function wholeAsk(ask: Ask, data: Fields): Ask {
+  return {
+    ...ask,
+    patterns: words(data.patterns),
+    questions: words(data.questions),
+    context: typeof data.context === 'string' ? data.context : '',
+  }
+}
+
+function isCut(data: Fields): boolean {
+  const lists = [data.patterns, data.always, data.questions].map((list) => words(list))
+  const texts = lists.some((list) => list.length > MAX_WORDS || list.some((word) => word.length > MAX_WORD))
+  return texts || (typeof data.context === 'string' && data.context.length >= MAX_TEXT)
+}
 
 /** The registers of a new ask from what a plugin reported of it; undefined when it cannot be answered. */
 export function askFields(kind: AskKind, data: Fields): Fields | undefined {
@@ -126,7 +146,7 @@ export function askFields(kind: AskKind, data: Fields): Fields | undefined {
   const short = (value: Json | undefined) =>
     words(value)
       .slice(0, MAX_WORDS)
-      .map((word) => redact(word).slice(0, 500))
+      .map((word) => redact(word).slice(0, MAX_WORD))
   return {
     kind,
     request: id,
@@ -138,6 +158,7 @@ export function askFields(kind: AskKind, data: Fields): Fields | undefined {
     always: short(data.always),
     context: typeof data.context === 'string' ? redact(data.context).slice(0, MAX_TEXT) : '',
     questions: short(data.questions),
+    ...(isCut(data) ? { cut: true } : {}),
     options: lists(data.options)
       .slice(0, MAX_WORDS)
       .map((list) => list.slice(0, MAX_WORDS).map((word) => word.slice(0, 200))),
@@ -145,10 +166,13 @@ export function askFields(kind: AskKind, data: Fields): Fields | undefined {
 }
 
 /** One line: what is asked. */
-export function askTitle(ask: Pick<Ask, 'kind' | 'tool' | 'patterns' | 'questions' | 'context'>): string {
+export function askTitle(
+  ask: Pick<Ask, 'kind' | 'tool' | 'patterns' | 'questions' | 'context' | 'isCut'>,
+): string {
   if (ask.kind === 'question') return ask.questions.join(' · ')
   const about = ask.patterns.length > 0 ? ask.patterns.join(', ') : (ask.context.split('\n', 1)[0] ?? '')
-  return `${ask.tool}: ${about}`.replace(/\s+/g, ' ')
+  const more = ask.isCut === true ? ' … (more than is shown: look at its screen before you allow it)' : ''
+  return `${ask.tool}: ${about}${more}`.replace(/\s+/g, ' ')
 }
 
 /** Whether the program took what was answered, and not what somebody else answered before. */
