@@ -15,7 +15,8 @@ const root = resolve(import.meta.dirname, '..')
 const commandsDir = join(root, 'src/cli/commands')
 const checksDir = join(root, 'src/app/checks')
 // Built beside and swapped in whole: a gt that runs meanwhile never meets half of it.
-const finaldir = join(root, process.env.GT_BUILD_DIR ?? 'dist')
+// Empty would be the package itself, which is replaced as a whole.
+const finaldir = join(root, process.env.GT_BUILD_DIR || 'dist')
 const outdir = `${finaldir}.${process.pid}`
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 

@@ -1,5 +1,5 @@
 import { backendOfRuntime, type SessionBackend } from '../../domain/choose-backend.js'
-import { ConflictError, GtError } from '../../domain/errors.js'
+import { ConflictError, GtError, OperationError } from '../../domain/errors.js'
 import type { AgentId } from '../../domain/ids.js'
 import type {
   Capability,
@@ -51,9 +51,10 @@ export function createHybridOrchestrator(options: HybridOptions): Orchestrator {
     const liveness = await statusIn(first, agent)
     if (liveness.kind !== 'stopped' || !mayHold[other(first)]()) return { name: first, liveness }
     const elsewhere = await statusIn(other(first), agent)
-    return elsewhere.kind === 'running'
-      ? { name: other(first), liveness: elsewhere }
-      : { name: first, liveness }
+    // What could not be asked there may well run there.
+    return elsewhere.kind === 'stopped'
+      ? { name: first, liveness }
+      : { name: other(first), liveness: elsewhere }
   }
   const statusIn = async (name: SessionBackend, agent: AgentId): Promise<Liveness> => {
     if (!mayHold[name]()) return { kind: 'stopped', why: 'it has no session' }
@@ -85,10 +86,17 @@ export function createHybridOrchestrator(options: HybridOptions): Orchestrator {
         return session
       }
     })
-  /** Its own backend looks after itself. @throws ConflictError code `already-running` */
+  /** Its own backend looks after itself. @throws ConflictError code `already-running`; OperationError `unknown-liveness` */
   const requireFree = async (agent: AgentId, name: SessionBackend): Promise<void> => {
     const liveness = await statusIn(name, agent)
-    if (liveness.kind !== 'running') return
+    if (liveness.kind === 'stopped') return
+    if (liveness.kind === 'unknown') {
+      throw new OperationError(`cannot tell whether ${agent} runs in ${name}: ${liveness.why}`, {
+        code: 'unknown-liveness',
+        hint: 'try again',
+        details: { agent, backend: name },
+      })
+    }
     throw new ConflictError(`agent ${agent} already runs, in ${name}`, {
       code: 'already-running',
       hint: `gt agent stop ${agent}`,

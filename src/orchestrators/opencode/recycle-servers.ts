@@ -12,16 +12,24 @@ import type { SpawnDeps } from './spawn-session.js'
  */
 export async function recycleHeavy(deps: SpawnDeps): Promise<void> {
   for (const server of await deps.pool.markHeavy()) {
-    const records = deps.sessions
-      .list()
-      .filter(({ server: n, generation }) => n === server.n && generation === server.generation)
-    const isIdle = await Promise.all(records.map((record) => rests(server, record)))
-    if (isIdle.every(Boolean)) await restartWith(deps, server, records).catch(() => undefined)
+    if (await allRest(deps, server)) await restartWith(deps, server).catch(() => undefined)
   }
 }
 
+function sessionsOf(deps: SpawnDeps, server: ServerRecord): SessionRecord[] {
+  return deps.sessions
+    .list()
+    .filter(({ server: n, generation }) => n === server.n && generation === server.generation)
+}
+
+async function allRest(deps: SpawnDeps, server: ServerRecord): Promise<boolean> {
+  const isIdle = await Promise.all(sessionsOf(deps, server).map((record) => rests(server, record)))
+  return isIdle.every(Boolean)
+}
+
 async function rests(server: ServerRecord, record: SessionRecord): Promise<boolean> {
-  if (record.awaiting !== undefined) return false
+  // Without an id it is being started: nobody could say yet that it is idle.
+  if (record.sessionId === undefined || record.awaiting !== undefined) return false
   try {
     return (await askActivity(server, record))?.kind === 'idle'
   } catch {
@@ -29,18 +37,18 @@ async function rests(server: ServerRecord, record: SessionRecord): Promise<boole
   }
 }
 
-async function restartWith(
-  deps: SpawnDeps,
-  server: ServerRecord,
-  records: readonly SessionRecord[],
-): Promise<void> {
-  const fresh = await deps.pool.restart(server.n)
-  for (const record of records) {
-    if (deps.sessions.find(record.agent)?.sessionId !== record.sessionId) continue
-    deps.sessions.write({ ...record, generation: fresh.generation })
-    await takeUp(fresh, record)
+async function restartWith(deps: SpawnDeps, server: ServerRecord): Promise<void> {
+  // Under the lock once more: of two that saw it idle one restarts it, and nothing is placed on it meanwhile.
+  const fresh = await deps.pool.restart(server, () => allRest(deps, server))
+  if (fresh === undefined) return
+  try {
+    const moved = sessionsOf(deps, server)
+    for (const record of moved) deps.sessions.write({ ...record, generation: fresh.generation })
+    // One that cannot be told leaves the others theirs: it is idle, and its next prompt finds it.
+    for (const record of moved) await takeUp(fresh, record).catch(() => undefined)
+  } finally {
+    deps.pool.settle(server.n)
   }
-  deps.pool.settle(server.n)
 }
 
 /** What came in between the last look and the end of the old process was cut off, and is asked to go on. */

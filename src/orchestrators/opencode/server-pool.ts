@@ -68,10 +68,14 @@ export interface ServerPool {
    * @throws ExternalError `server-start-failed` | `missing-binary` | `unsupported-version` | `server-refused`; TimeoutError
    */
   place(need: ServerNeed, reserve: (server: ServerRecord) => void): Promise<ServerRecord>
-  /** Called after a session left: under the lock, the server is ended when it was the last. */
+  /** Called after a session left: under the lock, its server, and any other, is ended when nobody is on it. */
   release(n: number, forget: () => void): Promise<void>
-  /** Starts a server again, on its port and in its own environment. @returns it as it is now */
-  restart(n: number): Promise<ServerRecord>
+  /**
+   * Starts a server again, on its port and in its own environment.
+   * @param mayRestart - asked under the lock
+   * @returns it as it is now; undefined when it may not, or somebody else did it meanwhile
+   */
+  restart(server: ServerRecord, mayRestart: () => Promise<boolean>): Promise<ServerRecord | undefined>
   /** Its sessions go on: it is like any other again. */
   settle(n: number): void
   /** One question; `gone` is proven by its process where the server is ours. */
@@ -227,6 +231,18 @@ export function createServerPool(options: PoolOptions): ServerPool {
     return start(newServer(known, need.fingerprint), need)
   }
 
+  /** An agent that was placed elsewhere may have been the last of another one. @param n - where the one that left was */
+  const endUnused = async (n: number): Promise<void> => {
+    const used = new Set(sessions.list().map((one) => one.server))
+    for (const server of records.list()) {
+      if (server.external || used.has(server.n)) continue
+      // What is left over of others must not keep this one from leaving.
+      const ended = endServer(server)
+      const report = await (server.n === n ? ended : ended.catch(() => undefined))
+      if (report?.survivors.length === 0) records.forget(server.n)
+    }
+  }
+
   return {
     records,
     isExternal: options.external !== undefined,
@@ -240,15 +256,13 @@ export function createServerPool(options: PoolOptions): ServerPool {
     release: (n, forget) =>
       locked('a session that left', async () => {
         forget()
-        const server = records.find(n)
-        if (server === undefined || server.external) return
-        if (sessions.list().some((one) => one.server === n)) return
-        await endServer(server)
-        records.forget(n)
+        await endUnused(n)
       }),
-    restart: (n) =>
+    restart: ({ n, generation }, mayRestart) =>
       locked('starting a server again', async () => {
         const server = records.find(n)
+        const isSame = server?.generation === generation && server.state === 'draining'
+        if (!isSame || !(await mayRestart())) return undefined
         const own = server === undefined ? undefined : ownEnvironment(server)
         if (server === undefined || own === undefined) {
           throw new ExternalError(`OpenCode server ${n} cannot be started again from here`, {

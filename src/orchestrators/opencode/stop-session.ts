@@ -64,7 +64,11 @@ async function endTurn(server: ServerRecord, { agent, sessionId }: SessionRecord
   if (answer.data === true) return markEnded(server, sessionId)
   throw new OperationError(
     `${nameOfServer(server)} does not end the session of ${agent}: ${messageOf(answer.error)}`,
-    { code: 'stop-failed', hint: 'try again, or end all agents of the server: gt down', details: { agent } },
+    {
+      code: 'stop-failed',
+      hint: 'try again; gt agents shows who else is on that server',
+      details: { agent },
+    },
   )
 }
 
