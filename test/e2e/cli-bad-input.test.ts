@@ -507,6 +507,8 @@ describe('a machine without', () => {
   it.each(['tmux', 'git', 'opencode'])('%s: said before anything is done', async (missing) => {
     await using made = await workTown()
     const { town } = made
+    // On a server, an agent needs no terminal.
+    if (missing === 'tmux') town.setBackend('tmux')
     await createBeads(town, 'b-1')
     town.program('opencode', 'exec cat')
     const path = join(town.dir, `without-${missing}`)
