@@ -46,11 +46,11 @@ export async function importGithub(
   const gh = ghRunner(town, cwd, repository)
   const state = ['--state', request.state, '--limit', String(MAX_ISSUES)]
   const labels = request.labels.flatMap((label) => ['--label', label])
-  const issues = listOf(await gh(['issue', 'list', ...state, ...labels, '--json', GITHUB_FIELDS]))
+  const issues = issuesIn(await gh(['issue', 'list', ...state, ...labels, '--json', GITHUB_FIELDS]))
   for (const [i, issue] of issues.entries()) {
     if (listOf(issue.comments).length < LISTED_COMMENTS) continue
     const whole = await gh(['issue', 'view', String(numberOf(issue)), '--json', 'comments'])
-    issues[i] = { ...issue, comments: (whole as { comments: Json }).comments }
+    issues[i] = { ...issue, comments: commentsIn(whole) }
   }
   const lines = issues.map((issue) => bdFromGithub(issue, prefix))
   refuseOtherIssues(town, lines)
@@ -59,6 +59,31 @@ export async function importGithub(
     ...(rig === undefined ? {} : { rig: rig.name }),
   })
   return { receipt, count: issues.length, isCut: issues.length >= MAX_ISSUES }
+}
+
+/** An answer of another shape is no answer: taking it for "no issues" would be a lie. */
+function issuesIn(answer: Json): ReturnType<typeof listOf> {
+  const issues = listOf(answer)
+  const isWhole = Array.isArray(answer) && issues.length === answer.length
+  if (isWhole && issues.every((issue) => Number.isInteger(issue.number) && numberOf(issue) > 0)) return issues
+  throw unusable(answer)
+}
+
+function commentsIn(answer: Json): Json {
+  const comments =
+    typeof answer === 'object' && answer !== null && !Array.isArray(answer) ? answer.comments : undefined
+  if (!Array.isArray(comments)) throw unusable(answer)
+  return comments
+}
+
+function unusable(answer: Json): ExternalError {
+  return new ExternalError(
+    `gh answered something else than issues: ${JSON.stringify(answer).slice(0, 200)}`,
+    {
+      code: 'gh-failed',
+      hint: 'gh issue list shows what it says',
+    },
+  )
 }
 
 /** Numbers begin anew in each repository. */

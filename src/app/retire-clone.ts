@@ -105,12 +105,14 @@ function findClone(clones: readonly CloneInfo[], typed: string): CloneInfo {
 }
 
 function checkGone(town: Town, info: CloneInfo, force: boolean): void {
-  if (info.kind !== 'other') {
+  if (info.kind === 'own') {
     throw new ConflictError(`${info.clone} is this machine`, {
       code: 'own-clone',
       hint: 'a machine is retired from another one',
     })
   }
+  if (info.kind === 'former' && !force)
+    throw alive(info, 'this directory had that id once, and another one may have it still')
   const age = town.clock.now() - Date.parse(info.lastRecordAt ?? '1970-01-01')
   if (!force && age < QUIET_MS) throw alive(info, `its last record is of ${info.lastRecordAt}`)
 }

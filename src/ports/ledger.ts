@@ -68,6 +68,8 @@ export interface EntityTimes {
   /** By field, then element. */
   sets: Readonly<Record<string, Readonly<Record<string, string>>>>
   goneAt?: string
+  /** When something of it was purged last. */
+  purgedAt?: string
 }
 
 /** An immutable-looking moment of the store. Valid until the next `read` or `transact` of its ledger. */

@@ -46,7 +46,15 @@ export function timesOf(state: EntityState): EntityTimes {
     for (const [element, [stamp]] of Object.entries(elements)) put(times, element, stampTime(stamp))
     put(sets, name, times)
   }
-  return { fields, sets, ...(state.gone === undefined ? {} : { goneAt: stampTime(state.gone) }) }
+  const purged = Object.values(state.pur ?? {})
+    .sort()
+    .at(-1)
+  return {
+    fields,
+    sets,
+    ...(state.gone === undefined ? {} : { goneAt: stampTime(state.gone) }),
+    ...(purged === undefined ? {} : { purgedAt: stampTime(purged) }),
+  }
 }
 
 function later(a: string, b: string): string {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { dumpStore } from '../store/support/dump.js'
@@ -158,6 +158,34 @@ describe('gt store retire', () => {
     const log = join(town.root, '.beads/log')
     const kept = readdirSync(log).map((name) => readFileSync(join(log, name), 'utf8'))
     expect(kept.join('')).not.toContain('of the dying')
+    await untilQuiet(town)
+  })
+
+  it('of our own former id lets a purge reach what was written under it; until then the purge says that it does not', async () => {
+    await using town = await testTown()
+    const url = join(town.dir, 'beads.git')
+    execFileSync('git', ['init', '--quiet', '--bare', url])
+    await town.ok('bead', 'create', '--id', 'leak', 'a title', '-m', 'the key is hunter2-hunter2')
+    await town.ok('sync', '--remote', url)
+    await untilQuiet(town)
+    const moved = join(town.dir, 'moved')
+    cpSync(town.root, moved, { recursive: true })
+    const inMoved = (...args: string[]) => town.gtIn(moved, {}, ...args, '--town', moved)
+    const purge = await inMoved('store', 'purge', 'leak', '--yes')
+    expectRefusal(purge, {
+      exitCode: 1,
+      says: /not all is purged: .*former id/,
+      hint: /gt store retire .* --force/,
+    })
+    const former = /gt store retire (\w+) --force/.exec(purge.stderr)?.[1] ?? ''
+    expect((await inMoved('store', 'retire', former)).exitCode).toBe(5)
+    const retired = await inMoved('store', 'retire', former, '--force')
+    expect(retired, retired.stderr).toMatchObject({ exitCode: 0 })
+    expect(await inMoved('store', 'compact')).toMatchObject({ exitCode: 0 })
+    expect(await inMoved('sync')).toMatchObject({ exitCode: 0 })
+    const log = join(moved, '.beads/log')
+    const kept = readdirSync(log).map((name) => readFileSync(join(log, name), 'utf8'))
+    expect(kept.join('')).not.toContain('hunter2')
     await untilQuiet(town)
   })
 

@@ -37,6 +37,9 @@ export function planImport(incoming: Incoming, existing: Existing): ImportPlan {
   const importedAt = times.fields.bd ?? ''
   if (importedAt > incoming.at)
     return { kind: 'kept', why: `a later import (${importedAt}) was taken already` }
+  // What was taken out of it on purpose must not come back with an old file.
+  if (times.purgedAt !== undefined && times.purgedAt >= incoming.at && !incoming.isGone)
+    return { kind: 'kept', why: `parts of it were purged here after that (${times.purgedAt})` }
   return incoming.isGone ? planDeletion(incoming, parts) : planUpdate(incoming, parts)
 }
 

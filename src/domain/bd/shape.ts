@@ -159,6 +159,7 @@ export function memoryText(memory: BdMemory): string {
 export type EntityParts = { entity: Entity; comments: readonly Comment[]; times: EntityTimesLike }
 
 interface EntityTimesLike {
+  purgedAt?: string
   fields: Readonly<Record<string, string>>
   sets: Readonly<Record<string, Readonly<Record<string, string>>>>
   goneAt?: string

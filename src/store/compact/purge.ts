@@ -11,6 +11,7 @@ import { LogState } from '../log-state.js'
 import { openLedger } from '../open-ledger.js'
 import type { Purge } from '../snapshot-format.js'
 import { writeError } from '../store-errors.js'
+import { chainFiles } from '../uncommitted.js'
 import { collectBlobs, namedBlobs } from './collect-blobs.js'
 import { sealNewest } from './compact-chain.js'
 import {
@@ -107,6 +108,7 @@ async function carryOut(context: UpkeepContext): Promise<Pick<PurgeReceipt, 'blo
     const identity = ownIdentity(paths, settings)
     await commitHistory({ paths, settings, identity })
     const commits = await forgetHistory(context, [identity.clone, ...identity.formerly])
+    refuseFormer(context, purges)
     noteDone(context, purges)
     rmSync(blobsPath(paths), { force: true })
     return { blobs, commits }
@@ -129,6 +131,25 @@ function rewriteChain(context: UpkeepContext, purges: readonly Purge[]): void {
   }
   const { stopped } = compactOwn(context, false)
   if (stopped !== undefined) throw incomplete(stopped)
+}
+
+/** Chains of former ids may still belong to another directory, so they are not rewritten here; that is said, and not passed over. */
+function refuseFormer({ paths, settings }: UpkeepContext, purges: readonly Purge[]): void {
+  const { formerly } = ownIdentity(paths, settings)
+  const names = formerly.flatMap((clone) => chainFiles(paths, clone))
+  const holding = names.filter((name) => {
+    const text = readFileSync(join(paths.log, name), 'utf8')
+    return purges.some(({ id }) => text.includes(`"id":${JSON.stringify(id)}`))
+  })
+  if (holding.length === 0) return
+  throw new OperationError(
+    `not all is purged: ${holding.join(', ')}, written by this directory under a former id, may hold what was purged`,
+    {
+      code: 'purge-incomplete',
+      hint: `when no other directory goes on under that id: gt store retire ${holding[0]?.slice(0, 5)} --force, then gt store compact`,
+      details: { files: holding },
+    },
+  )
 }
 
 function incomplete({ segment, why }: { segment: number; why: string }): OperationError {
