@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { kill } from 'node:process'
 
 export interface GroupRun {
@@ -20,7 +20,7 @@ export interface GroupResult {
 
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 1000
-/** How long output is read after the end of the program while a child of it holds the pipes open. */
+/** How long nothing may come after the end of the program while a child of it holds the pipes open. */
 const DRAIN_MS = 500
 
 /**
@@ -60,13 +60,8 @@ export function runInGroup({ argv, env, input, timeoutMs, signal }: GroupRun): P
       stop()
       reject(error)
     })
-    child.on('exit', () => {
-      const drain = setTimeout(() => {
-        child.stdout.destroy()
-        child.stderr.destroy()
-      }, DRAIN_MS)
-      child.once('close', () => clearTimeout(drain))
-    })
+    const received = () => [...stdout, ...stderr].reduce((sum, { length }) => sum + length, 0)
+    child.on('exit', () => drainThenClose(child, received))
     child.on('close', (code) => {
       stop()
       resolve({
@@ -78,6 +73,27 @@ export function runInGroup({ argv, env, input, timeoutMs, signal }: GroupRun): P
     })
     if (signal?.aborted === true) end('abort')
   })
+}
+
+/**
+ * Ends the wait for pipes that somebody else holds open. Not by the clock alone: in a process that was busy for a while the
+ * timer is due before the output that lies in the pipe was read.
+ */
+function drainThenClose(child: ChildProcessWithoutNullStreams, received: () => number): void {
+  let timer: NodeJS.Timeout
+  const wait = () => {
+    timer = setTimeout(() => {
+      const before = received()
+      // Whatever lies in the pipes is read between a timer and an immediate.
+      setImmediate(() => (received() === before ? giveUp() : wait()))
+    }, DRAIN_MS)
+  }
+  const giveUp = () => {
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  wait()
+  child.once('close', () => clearTimeout(timer))
 }
 
 /** Only while the leader is known to be ours: its number is not given away before it was waited for. */

@@ -1,6 +1,7 @@
-import { existsSync, renameSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding, Mended } from '../../domain/finding.js'
+import { randomId } from '../../domain/ids.js'
 import { type CloneIdentity, ownIdentity } from '../clone-identity.js'
 import { commitHistory } from '../commit-history.js'
 import { branchOf, git, initRepository, runGit } from '../git-process.js'
@@ -78,10 +79,15 @@ async function remake(at: Repository, identity: CloneIdentity): Promise<Mended> 
   const { paths, settings } = at
   const aside = openAside(at)
   const moved = existsSync(paths.git) ? aside.move(paths.git) : undefined
-  const fresh = join(paths.local, 'fresh.git')
-  await initRepository(fresh, branchOf(identity.clone), settings.env)
-  // In one step, so that nobody meets half a repository; a process that was quicker has made one, and that is as good.
-  if (!existsSync(paths.git)) renameSync(fresh, paths.git)
+  // Its own name: what two doctors made in one place could be put in place by one while the other's git still writes there.
+  const fresh = join(paths.local, `fresh-${randomId(settings.random.bytes(8), 8)}.git`)
+  try {
+    await initRepository(fresh, branchOf(identity.clone), settings.env)
+    // In one step, so that nobody meets half a repository; a process that was quicker has made one, and that is as good.
+    if (!existsSync(paths.git)) renameSync(fresh, paths.git)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+  }
   await commitHistory({ paths, settings, identity }, 'made again from the log')
   return {
     did: 'made the history again from the log',

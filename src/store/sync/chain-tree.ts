@@ -78,7 +78,7 @@ export async function readObjects(
     const size = new RegExp(`^${oid} blob (\\d+)$`).exec(header)?.[1]
     if (size === undefined) {
       throw new ExternalError(
-        `git cat-file failed in ${repository}: ${header || stderr.trim().slice(-300)}`,
+        `git cat-file failed in ${repository}: ${header || stderr.trim().slice(-300) || `it said ${stdout.length} bytes and ended with ${exitCode}`}`,
         {
           code: 'git-failed',
           details: { exitCode, oid },

@@ -16,7 +16,10 @@ export function expectPromisesKept(
     expectClaims(tally, view, said, what)
     expectNotes(tally, view, said, what)
     tally.count('segments compacted', sumOf(said))
-    for (const one of said) if (one.kind === 'mended') tally.count('repairs')
+    for (const one of said) {
+      if (one.kind === 'mended') tally.count('repairs')
+      if (one.kind === 'put-off') tally.count(`put off (${one.code})`)
+    }
     for (const one of said)
       if (one.kind === 'stopped') tally.lose(`${what}: compaction stopped without need: ${one.why}`)
     tally.count('torn or damaged lines met', view.damage.tornLines + view.damage.badLines)

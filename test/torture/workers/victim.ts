@@ -36,6 +36,7 @@ export type Said =
   | { kind: 'compacted'; segments: number }
   | { kind: 'stopped'; why: string }
   | { kind: 'mended'; did: string }
+  | { kind: 'put-off'; code: string }
   | { kind: 'purged'; secret: string }
   | { kind: 'synced'; received: number; renamed: boolean }
   | { kind: 'not-synced'; code: string; why: string }
@@ -121,14 +122,18 @@ function writeTurn(turn: number): void {
   if (turn % 9 === 2) ledger.compactCache(true)
 }
 
-/** Another one may be at it, and says so: that is an answer, not a failure. */
-const BUSY = ['compaction-runs', 'history-contention']
+/**
+ * Another one may be at it, or have died with git's lock in its hand, and these say so: that is an answer, not a failure. The
+ * end of the torture asks for work that is done.
+ */
+const BUSY = ['compaction-runs', 'history-contention', 'purge-incomplete', 'git-failed']
 
 async function unlessBusy(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
     if (!(error instanceof GtError) || !BUSY.includes(error.code)) throw error
+    say({ kind: 'put-off', code: error.code } satisfies Said)
   }
 }
 
