@@ -6,12 +6,13 @@ import { adoptRecords } from './adopt-records.js'
 import { applyChain, heldFiles, writeBlob } from './apply-chain.js'
 import { type ChainTree, readChainTree, readObjects } from './chain-tree.js'
 import { countedLines } from './counted-lines.js'
-import { type ChainPlan, linesOf, planChain } from './plan-chain.js'
+import { type ChainPlan, isBase, linesOf, planChain } from './plan-chain.js'
 import { readChain } from './read-chain.js'
 import { pushRef, remoteRef, trackedTips } from './remote-git.js'
 import { followRetired } from './retire.js'
 import { countNew, holdsAllOf, sizesHere } from './send-own.js'
 import type { SyncRun } from './sync-context.js'
+import { withoutCompaction } from './without-compaction.js'
 
 const CLONE = new RegExp(`^${CLONE_PATTERN}$`)
 
@@ -125,12 +126,19 @@ async function takeBlobs(run: SyncRun, clone: string, tree: ChainTree): Promise<
  * @returns false when it is one already
  */
 async function settleFormer(run: SyncRun, clone: string, tip: string | undefined): Promise<boolean> {
+  if (heldFiles(run, clone).size === 0) return false
+  return withoutCompaction(run, async () => settleFormerNow(run, clone, tip))
+}
+
+async function settleFormerNow(run: SyncRun, clone: string, tip: string | undefined): Promise<boolean> {
   const held = heldFiles(run, clone)
   if (held.size === 0 || (tip !== undefined && isCurrent(run, clone, tip) && isUnchanged(run, clone)))
     return false
   const theirs = tip === undefined ? undefined : await readChain(run, clone, tip)
   if (theirs?.kind === 'refused') return false
-  if (theirs !== undefined && planChain({ clone, held, incoming: theirs.log }).kind === 'apply') return false
+  // A base of our own making holds what no file of theirs need hold, however far theirs reaches.
+  const mayFollow = theirs !== undefined && !holdsOwnBase(run, clone)
+  if (mayFollow && planChain({ clone, held, incoming: theirs.log }).kind === 'apply') return false
   if (theirs === undefined || holdsAllOf(run, clone, theirs)) {
     await publishFormer(run, clone, tip)
     return true
@@ -159,6 +167,11 @@ async function settleFormer(run: SyncRun, clone: string, tip: string | undefined
 function isUnchanged(run: SyncRun, clone: string): boolean {
   const applied = run.note.chains[clone]?.log ?? {}
   return [...heldFiles(run, clone).keys()].every((name) => applied[name] !== undefined)
+}
+
+function holdsOwnBase(run: SyncRun, clone: string): boolean {
+  const applied = run.note.chains[clone]?.log ?? {}
+  return [...heldFiles(run, clone).keys()].some((name) => isBase(name) && applied[name] === undefined)
 }
 
 async function publishFormer(run: SyncRun, clone: string, expected: string | undefined): Promise<void> {

@@ -19,6 +19,7 @@ import { countedLines } from './counted-lines.js'
 import { isBase, linesOf } from './plan-chain.js'
 import type { ChainReading } from './read-chain.js'
 import type { SyncRun } from './sync-context.js'
+import { withoutCompaction } from './without-compaction.js'
 
 /**
  * Somebody else writes under our id (a copied directory, a machine image, a backup put back). From now on we write under a
@@ -26,6 +27,10 @@ import type { SyncRun } from './sync-context.js'
  * copy of it is replaced when it is taken in like any former chain (see former-chains).
  */
 export async function takeNewId(run: SyncRun, theirs: ChainReading): Promise<void> {
+  await withoutCompaction(run, async () => takeNewIdNow(run, theirs))
+}
+
+async function takeNewIdNow(run: SyncRun, theirs: ChainReading): Promise<void> {
   const { paths, settings } = run
   const old = run.identity
   const fresh = intendedIdentity(run)
