@@ -3,7 +3,7 @@ import { nearest, printable } from '../domain/ids.js'
 import type { Op } from '../domain/record.js'
 import type { CloneInfo, SyncReceipt } from '../ports/upkeep.js'
 import { cloneKey, machineName } from './here.js'
-import { syncTown } from './sync-town.js'
+import { syncTown, type TownSync } from './sync-town.js'
 import type { Town } from './town.js'
 
 export interface RetireRequest {
@@ -32,14 +32,15 @@ const QUIET_MS = 24 * 3_600_000
  * the other machines then drop their copies. When it comes back after all, it sends its branch again, and nothing counts
  * twice. Safe to repeat after a kill.
  *
- * @throws NotFoundError code `clone-not-found`; ConflictError codes `own-clone`, `clone-alive`; as syncTown
+ * @throws NotFoundError code `clone-not-found`; ConflictError codes `own-clone`, `clone-alive`, `chain-refused`; as syncTown,
+ *   Upkeep.adopt and Upkeep.dropChain
  */
 export async function retireClone(town: Town, request: RetireRequest): Promise<RetiredClone> {
   const { timeoutMs, signal } = request
   const options = { timeoutMs, waitMs: timeoutMs, ...(signal === undefined ? {} : { signal }) }
   const hasRemote = town.config.store.remote !== undefined
   // First, so that all it ever sent is here.
-  if (hasRemote && !request.dryRun) checkReceived(await syncTown(town, options), request.clone)
+  if (hasRemote && !request.dryRun) checkTakenIn(await syncTown(town, options), request.clone)
   const upkeep = await town.upkeep()
   const info = findClone(await upkeep.clones(), request.clone)
   checkGone(town, info, request.force)
@@ -50,15 +51,15 @@ export async function retireClone(town: Town, request: RetireRequest): Promise<R
     ...(info.lastRecordAt === undefined ? {} : { lastRecordAt: info.lastRecordAt }),
   }
   if (request.dryRun) return { ...retired, records: 0 }
-  const { records, files } = await upkeep.adopt(info.clone)
+  const adopted = await upkeep.adopt(info.clone)
   town.step('retire.adopted')
-  mark(town, info.clone, { files, at: new Date(town.clock.now()).toISOString() })
+  mark(town, info.clone, { files: adopted.files, at: new Date(town.clock.now()).toISOString() })
   town.step('retire.marked')
-  if (hasRemote) checkSent(await syncTown(town, options))
+  if (hasRemote) await sendTakenOver(town, options, info.clone)
   const { remote, remoteRefs } = town.config.store
   const dropped = await upkeep.dropChain({
     clone: info.clone,
-    adopted: files,
+    adopted,
     timeoutMs,
     ...(remote === undefined ? {} : { remote: { url: remote, refs: remoteRefs } }),
     ...(signal === undefined ? {} : { signal }),
@@ -67,16 +68,31 @@ export async function retireClone(town: Town, request: RetireRequest): Promise<R
     mark(town, info.clone, null)
     throw alive(info, 'it sent something just now')
   }
-  return { ...retired, records }
+  return { ...retired, records: adopted.records }
 }
 
-/** What the exchange refuses is not all here, so nothing of it may be deleted. */
-function checkReceived(receipt: SyncReceipt, typed: string): void {
-  const refusal = receipt.refused.find(({ clone }) => clone === typed)
+async function sendTakenOver(town: Town, options: TownSync, clone: string): Promise<void> {
+  try {
+    const receipt = await syncTown(town, options)
+    checkTakenIn(receipt, clone)
+    checkSent(receipt)
+  } catch (error) {
+    if (error instanceof ConflictError && error.code === 'chain-refused') mark(town, clone, null)
+    throw error
+  }
+}
+
+/** What the remote has of it would be lost with its branch. */
+function checkTakenIn({ refused }: SyncReceipt, clone: string): void {
+  const refusal = refused.find((one) => one.clone === clone)
   if (refusal === undefined) return
-  throw new ConflictError(`what the remote holds of ${refusal.clone} cannot be taken over: ${refusal.why}`, {
+  throw new ConflictError(`what ${clone} sent last was not taken in here: ${refusal.why}`, {
     code: 'chain-refused',
-    hint: `mend its branch on the remote (beads/${refusal.clone}), then retire it`,
+    hint:
+      refusal.code === 'newer-format'
+        ? 'update gt here, then again'
+        : `gt sync on that machine; when it is gone: keep a copy of its branch, delete it on the remote, then again: ` +
+          'what is here of it is taken over',
     details: { ...refusal },
   })
 }
@@ -105,6 +121,7 @@ function findClone(clones: readonly CloneInfo[], typed: string): CloneInfo {
 }
 
 function checkGone(town: Town, info: CloneInfo, force: boolean): void {
+  // A former id is like another machine's: nothing is written under it here any more.
   if (info.kind === 'own') {
     throw new ConflictError(`${info.clone} is this machine`, {
       code: 'own-clone',

@@ -45,14 +45,16 @@ export interface Upkeep {
 
   /**
    * Takes all that counts in the chain of another clone over into our own, every stamp kept. Doing it twice changes nothing.
-   * @throws NotFoundError code `clone-not-found`; ConflictError code `own-clone`
+   * @throws NotFoundError code `clone-not-found`; ConflictError codes `own-clone`, `sync-busy`,
+   *   `chain-damaged`: what is here of it is not whole, or not what the remote has; nothing was taken over then
    */
   adopt(clone: string): Promise<AdoptedChain>
 
   /**
-   * Deletes the chain of a clone that was adopted: its branch on the remote, unless it moved since, then our copy. The last
-   * commit stays under refs/archive/retired/<clone> of the store's repository.
-   * @throws as sync
+   * Deletes the chain of a clone that was adopted: its branch on the remote, then our copy. `alive`: the branch or the copy is
+   * not exactly what was adopted, and nothing was deleted. The last commit stays under refs/archive/retired/<clone> of the
+   * store's repository, unless it holds what was purged.
+   * @throws as sync; OperationError code `adopted-not-sent`
    */
   dropChain(request: DropRequest): Promise<'dropped' | 'alive'>
 
@@ -210,12 +212,15 @@ export interface AdoptedChain {
   records: number
   /** Bytes of each file of it that was taken over. */
   files: Record<string, number>
+  /** What exactly was taken over: git's names of the contents of the files that count. */
+  objects: Record<string, string>
+  /** Bytes of each file of the own chain afterwards. */
+  own: Record<string, number>
 }
 
 export interface DropRequest {
   clone: string
-  /** What was taken over of it, bytes by file name: nothing else may go. */
-  adopted: AdoptedChain['files']
+  adopted: AdoptedChain
   remote?: Remote
   timeoutMs: number
   signal?: AbortSignal

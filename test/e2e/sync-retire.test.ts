@@ -189,6 +189,32 @@ describe('gt store retire', () => {
     await untilQuiet(town)
   })
 
+  it('of which the remote has something that cannot be taken in is refused, with the reason, as often as it is tried', async () => {
+    await using town = await testTown()
+    const { url, dead } = await three(town)
+    const empty = town.git(url, 'hash-object', '-t', 'tree', '-w', '/dev/null').trim()
+    const commit = town
+      .git(url, '-c', 'user.name=x', '-c', 'user.email=x@x', 'commit-tree', '-m', 'x', empty)
+      .trim()
+    town.git(url, 'update-ref', `refs/heads/beads/${dead}`, commit)
+    await town.gt('sync')
+    const before = state(town.root)
+    for (let tries = 0; tries < 2; tries++) {
+      const refused = await town.gt('store', 'retire', dead, '--force')
+      expectRefusal(refused, {
+        exitCode: 5,
+        says: /not taken in here: .* is gone/,
+        hint: /delete it on the remote/,
+      })
+    }
+    expect(state(town.root)).toEqual(before)
+    town.git(url, 'update-ref', '-d', `refs/heads/beads/${dead}`)
+    await town.ok('store', 'retire', dead, '--force')
+    expect(await town.ok('bead', 'show', 'd-1')).toContain('of the dying')
+    expect(chains(town.root)).not.toContain(dead)
+    await untilQuiet(town)
+  })
+
   it('of an unknown machine, or of this one, is refused', async () => {
     await using town = await testTown()
     await town.ok('bead', 'create', 'one')

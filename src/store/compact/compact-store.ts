@@ -4,13 +4,12 @@ import type { Compaction } from '../../ports/upkeep.js'
 import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
 import { FORMAT, type StorePaths } from '../layout.js'
-import { LogState } from '../log-state.js'
 import { openLedger } from '../open-ledger.js'
-import type { Purge } from '../snapshot-format.js'
 import { newerFormat, writeError } from '../store-errors.js'
 import type { StoreOptions, StoreSettings } from '../store-options.js'
 import { collectBlobs } from './collect-blobs.js'
 import { type CompactContext, compactChain, compactionRuns } from './compact-chain.js'
+import { knownPurges } from './known-purges.js'
 
 export interface UpkeepContext {
   paths: StorePaths
@@ -44,16 +43,6 @@ export function compactContext(context: UpkeepContext): CompactContext {
   const nowMs = settings.now()
   const frozen = { ...settings, now: () => nowMs }
   return { paths, settings: frozen, clone: ownClone(context), purges: knownPurges(context) }
-}
-
-export function knownPurges({ paths, settings }: UpkeepContext): readonly Purge[] {
-  const log = new LogState(paths, settings.now)
-  try {
-    log.refresh()
-    return log.table.purges
-  } finally {
-    log.close()
-  }
 }
 
 /** @throws ConfigError code `store-format` */

@@ -44,7 +44,7 @@ export function foldChain(place: ChainPlace): FoldedChain {
 }
 
 /** The chain that asked for it may be another clone's; what ours holds of it must go all the same. */
-function applyPurge(table: EntityTable, { id, what, stamp }: Purge): void {
+export function applyPurge(table: EntityTable, { id, what, stamp }: Purge): void {
   const state = table.find(id)
   if (state !== undefined) joinPurge(state, what, stamp)
   table.notePurge(id, what, stamp)
@@ -100,7 +100,8 @@ function isDamaged({ damage }: EntityTable): boolean {
   return damage.badLines > 0 || damage.unknownOps > 0
 }
 
-function reasonToStop({ damage, format }: EntityTable): string | undefined {
+/** @returns what in a fold forbids to put something else in the place of the lines */
+export function reasonToStop({ damage, format }: EntityTable): string | undefined {
   if (format > FORMAT) return 'a newer gt wrote it'
   if (damage.badLines > 0) return 'it holds a damaged line'
   return damage.unknownOps > 0 ? 'it holds ops that this version does not know' : undefined

@@ -11,18 +11,18 @@ import { LogState } from '../log-state.js'
 import { openLedger } from '../open-ledger.js'
 import type { Purge } from '../snapshot-format.js'
 import { writeError } from '../store-errors.js'
-import { chainFiles } from '../uncommitted.js'
 import { collectBlobs, namedBlobs } from './collect-blobs.js'
 import { sealNewest } from './compact-chain.js'
 import {
   compactContext,
   compactOwn,
-  knownPurges,
   refreshSnapshot,
   type UpkeepContext,
   withCompactionLock,
 } from './compact-store.js'
 import { forgetHistory } from './forget-history.js'
+import { holdsPurged } from './holds-purged.js'
+import { knownPurges } from './known-purges.js'
 import { countPurged } from './purge-count.js'
 
 /** The record first: from then on it will happen here and everywhere, whatever becomes of this process. */
@@ -108,9 +108,10 @@ async function carryOut(context: UpkeepContext): Promise<Pick<PurgeReceipt, 'blo
     const identity = ownIdentity(paths, settings)
     await commitHistory({ paths, settings, identity })
     const commits = await forgetHistory(context, [identity.clone, ...identity.formerly])
-    refuseFormer(context, purges)
     noteDone(context, purges)
     rmSync(blobsPath(paths), { force: true })
+    const left = identity.formerly.filter((former) => holdsPurged(context, former))
+    if (left.length > 0) throw formerLeft(left)
     return { blobs, commits }
   })
 }
@@ -133,23 +134,28 @@ function rewriteChain(context: UpkeepContext, purges: readonly Purge[]): void {
   if (stopped !== undefined) throw incomplete(stopped)
 }
 
-/** Chains of former ids may still belong to another directory, so they are not rewritten here; that is said, and not passed over. */
-function refuseFormer({ paths, settings }: UpkeepContext, purges: readonly Purge[]): void {
-  const { formerly } = ownIdentity(paths, settings)
-  const names = formerly.flatMap((clone) => chainFiles(paths, clone))
-  const holding = names.filter((name) => {
-    const text = readFileSync(join(paths.log, name), 'utf8')
-    return purges.some(({ id }) => text.includes(`"id":${JSON.stringify(id)}`))
-  })
-  if (holding.length === 0) return
-  throw new OperationError(
-    `not all is purged: ${holding.join(', ')}, written by this directory under a former id, may hold what was purged`,
+/**
+ * Whether this directory was moved or copied cannot be told from here: the original of a copy still writes that chain, and
+ * then it is not ours to rewrite.
+ */
+function formerLeft(chains: readonly string[]): OperationError {
+  return new OperationError(
+    `not all is purged: ${chains.join(', ')}, written by this directory under a former id, before it was moved or copied, still ` +
+      'holds it',
     {
       code: 'purge-incomplete',
-      hint: `when no other directory goes on under that id: gt store retire ${holding[0]?.slice(0, 5)} --force, then gt store compact`,
-      details: { files: holding },
+      hint:
+        'where the original still exists: gt sync there and here; else ' +
+        `${chains.map((chain) => `gt store retire ${chain} --force`).join('; ')}; gt store compact`,
+      details: { chains },
     },
   )
+}
+
+/** Before a chain that holds purged text is dropped: all purges are carried out once more, its blobs and objects included. */
+export function redoPurges(context: Pick<UpkeepContext, 'paths' | 'settings'>): void {
+  blobsBefore(context)
+  rmSync(donePath(context.paths), { force: true })
 }
 
 function incomplete({ segment, why }: { segment: number; why: string }): OperationError {
@@ -167,7 +173,7 @@ function incomplete({ segment, why }: { segment: number; why: string }): Operati
  * Names of blobs before anything is rewritten. Kept on disk until all is done: after a kill nothing else tells which of them
  * were named by what is gone.
  */
-function blobsBefore({ paths, settings }: UpkeepContext): Set<string> {
+function blobsBefore({ paths, settings }: Pick<UpkeepContext, 'paths' | 'settings'>): Set<string> {
   const named = namedBlobs(paths)
   for (const name of readNames(blobsPath(paths))) named.add(name)
   const temporary = `${blobsPath(paths)}.${randomId(settings.random.bytes(8), 8)}.tmp`

@@ -2,7 +2,9 @@ import { OperationError } from '../../domain/errors.js'
 import { randomId } from '../../domain/ids.js'
 import { Appender } from '../appender.js'
 import { stateOp } from '../compact/base-lines.js'
-import { joinPurge } from '../entity-state.js'
+import { applyPurge } from '../compact/fold-chain.js'
+import { isAbout } from '../compact/holds-purged.js'
+import { knownPurges } from '../compact/known-purges.js'
 import { EntityTable } from '../entity-table.js'
 import { applyRecord } from '../fold.js'
 import { LogState } from '../log-state.js'
@@ -18,7 +20,7 @@ const MAX_TRIES = 1000
 /**
  * Takes records of another chain over into our own. Not line by line: a `new` or `move` that counts in its chain could be
  * void in ours. So they are folded into `st` lines, which keep every stamp; events keep theirs by standing in records with
- * their first stamp. Taking over the same twice changes nothing.
+ * their first stamp. Taking over the same twice changes nothing. What was purged, here or elsewhere, is not written again.
  *
  * @param records - of one chain, in its order, void ones left out
  */
@@ -26,7 +28,8 @@ export function adoptRecords(place: Place, clone: string, from: string, records:
   if (records.length === 0) return
   const table = new EntityTable(undefined, place.settings.now)
   for (const record of records) applyRecord(table, from, record)
-  applyPurges(place, table)
+  const purges = knownPurges(place)
+  for (const purge of purges) applyPurge(table, purge)
   const append = appendTo(place, clone)
   const states: LogOp[] = []
   for (const state of table.overlay.values()) if (state.last !== '') states.push(stateOp(state))
@@ -41,23 +44,10 @@ export function adoptRecords(place: Place, clone: string, from: string, records:
   }
   for (const { t, by, ops } of records) {
     // What only a newer gt understands is handed on as it stands.
-    const unknown = ops.filter((op) => readOp(op) === undefined)
+    const unknown = ops
+      .filter((op) => readOp(op) === undefined)
+      .filter((op) => !purges.some((purge) => isAbout(op, { t }, purge)))
     if (unknown.length > 0) append(by, unknown as LogOp[], t)
-  }
-}
-
-/** What was purged here must not come back in our own words. */
-function applyPurges({ paths, settings }: Place, table: EntityTable): void {
-  const log = new LogState(paths, settings.now)
-  try {
-    log.refresh()
-    for (const { id, what, stamp } of log.table.purges) {
-      const state = table.find(id)
-      if (state !== undefined) joinPurge(state, what, stamp)
-      table.notePurge(id, what, stamp)
-    }
-  } finally {
-    log.close()
   }
 }
 

@@ -10,6 +10,16 @@ export interface CountedLine {
   record: LogRecord
 }
 
+/** Of the names of a chain, those that count: the newest whole base and the segments behind it, in their order. */
+export function countingNames(clone: string, names: Iterable<string>): string[] {
+  const files = groupLog(names).get(clone) ?? noFiles()
+  const base = files.bases.at(-1) ?? 0
+  return [
+    ...(files.baseFiles.get(base) ?? []),
+    ...files.segments.filter((number) => number > base).map((number) => segmentName(clone, number)),
+  ]
+}
+
 /**
  * The lines of our copy of a chain that count, in their order: not void, and more than heads, seals and trailers. Folded
  * alone, for within a chain only its own lines make a line void.
@@ -18,13 +28,7 @@ export function countedLines(place: Place, clone: string): CountedLine[] {
   const table = new EntityTable(undefined, place.settings.now)
   const counted: CountedLine[] = []
   const held = heldFiles(place, clone)
-  const files = groupLog(held.keys()).get(clone) ?? noFiles()
-  const base = files.bases.at(-1) ?? 0
-  const names = [
-    ...(files.baseFiles.get(base) ?? []),
-    ...files.segments.filter((number) => number > base).map((number) => segmentName(clone, number)),
-  ]
-  for (const name of names) {
+  for (const name of countingNames(clone, held.keys())) {
     scanLog(held.get(name)?.() ?? Buffer.alloc(0), (record, line) => {
       const verdict = applyRecord(table, clone, record)
       if (verdict !== 'void') counted.push({ line, record })

@@ -55,7 +55,8 @@ async function receiveChain(run: SyncRun, clone: string, tip: string): Promise<v
 function isCurrent(run: SyncRun, clone: string, tip: string): boolean {
   const applied = run.note.chains[clone]
   if (applied?.tip !== tip) return false
-  return Object.keys(applied.log).every((name) => existsSync(join(run.paths.log, name)))
+  const names = Object.keys(applied.log)
+  return names.length > 0 && names.every((name) => existsSync(join(run.paths.log, name)))
 }
 
 /** Files that are the same objects as the last time are not read again. */

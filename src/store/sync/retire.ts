@@ -1,23 +1,25 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConflictError, NotFoundError } from '../../domain/errors.js'
+import { ConflictError, NotFoundError, OperationError, TimeoutError } from '../../domain/errors.js'
 import type { AdoptedChain, CloneInfo, DropRequest } from '../../ports/upkeep.js'
 import { syncDirectory } from '../../system/atomic-write.js'
 import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
+import { holdsPurged } from '../compact/holds-purged.js'
 import { fieldValue } from '../entity-state.js'
-import { runGit } from '../git-process.js'
-import { FORMAT, groupLog, LOG_FILE, listLog, noFiles } from '../layout.js'
+import { branchOf, runGit } from '../git-process.js'
+import { groupLog, LOG_FILE, listLog, noFiles } from '../layout.js'
 import { LogState } from '../log-state.js'
-import { chainFiles } from '../uncommitted.js'
+import { NEWLINE } from '../record-line.js'
+import { chainFiles, isReplaced } from '../uncommitted.js'
 import { adoptRecords } from './adopt-records.js'
 import { heldFiles, type Place } from './apply-chain.js'
-import { readChainTree, readObjects } from './chain-tree.js'
+import { isSame, objectsAt, objectsHere, proveWhole } from './chain-proof.js'
 import { countedLines } from './counted-lines.js'
-import { fetchChains, pushRef, type RemoteCall, remoteRef, trackedTips } from './remote-git.js'
+import { fetchChains, pushRef, type RemoteCall, remoteRef, TRACKING, trackedTips } from './remote-git.js'
 import { scanLog } from './scan-log.js'
 import type { SyncRun } from './sync-context.js'
-import { readSyncNote, writeSyncNote } from './sync-note.js'
+import { readSyncNote, type SyncNote, writeSyncNote } from './sync-note.js'
 
 /** See Upkeep.clones. */
 export function listClones(place: Place): CloneInfo[] {
@@ -44,128 +46,147 @@ export function listClones(place: Place): CloneInfo[] {
 }
 
 /** See Upkeep.adopt. */
-export function adoptChain(place: Place, clone: string): AdoptedChain {
+export async function adoptChain(place: Place, clone: string): Promise<AdoptedChain> {
   const { clone: own } = ownIdentity(place.paths, place.settings)
-  const held = heldFiles(place, clone)
   if (clone === own) {
     throw new ConflictError(`${clone} is this machine`, { code: 'own-clone', details: { clone } })
   }
-  if (held.size === 0) {
-    throw new NotFoundError(`there is no chain of ${clone} here`, {
-      code: 'clone-not-found',
-      hint: 'gt store clones shows them',
-      details: { clone },
-    })
-  }
-  checkWhole(clone, held)
-  const files = Object.fromEntries([...held].map(([name, read]) => [name, read().length]))
-  const lines = countedLines(place, clone)
-  adoptRecords(
-    place,
-    own,
-    clone,
-    lines.map(({ record }) => record),
-  )
-  return { records: lines.length, files }
-}
-
-/** What a damaged copy lacks would be lost with the chain. @throws ConflictError code `chain-damaged` */
-function checkWhole(clone: string, held: ReadonlyMap<string, () => Buffer>): void {
-  const files = groupLog(held.keys()).get(clone) ?? noFiles()
-  const base = files.bases.at(-1) ?? 0
-  const segments = files.segments.filter((number) => number > base)
-  const gap = segments.find((number, i) => number !== base + 1 + i)
-  if (gap !== undefined) throw damaged(clone, `a file before number ${gap} is missing`)
-  for (const [name, read] of held) {
-    const { bad, format } = scanLog(read())
-    if (bad > 0)
-      throw damaged(clone, `${name} holds ${bad === 1 ? 'a damaged line' : `${bad} damaged lines`}`)
-    if (format > FORMAT) throw damaged(clone, `${name} was written by a newer gt`)
-  }
-}
-
-function damaged(clone: string, why: string): ConflictError {
-  return new ConflictError(`our copy of ${clone} is not whole, and nothing of it is deleted: ${why}`, {
-    code: 'chain-damaged',
-    hint: 'gt doctor --fix, then try again',
-    details: { clone, why },
+  return withoutSync(place, own, LOCK_WAIT_MS, async () => {
+    const held = heldFiles(place, clone)
+    if (held.size === 0) {
+      throw new NotFoundError(`there is no chain of ${clone} here`, {
+        code: 'clone-not-found',
+        hint: 'gt store clones shows them',
+        details: { clone },
+      })
+    }
+    const objects = await proveWhole(place, clone)
+    const files = Object.fromEntries([...held].map(([name, read]) => [name, read().length]))
+    const lines = countedLines(place, clone)
+    adoptRecords(
+      place,
+      own,
+      clone,
+      lines.map(({ record }) => record),
+    )
+    return { records: lines.length, files, objects, own: wholeSizes(place, own) }
   })
 }
 
-/** See Upkeep.dropChain. No exchange runs meanwhile: what it brought would be deleted unseen. */
-export async function dropChain(place: Place, request: DropRequest): Promise<'dropped' | 'alive'> {
-  const { clone: own } = ownIdentity(place.paths, place.settings)
-  const lock = join(place.paths.local, `sync-${own}.lock`)
-  return withFileLock(lock, { timeoutMs: request.timeoutMs, purpose: 'gt store retire' }, () =>
-    dropLocked(place, request),
-  )
+/** Up to the last whole line: another writer may be in the middle of one. */
+function wholeSizes(place: Place, clone: string): Record<string, number> {
+  const sizes = [...heldFiles(place, clone)].map(([name, read]) => [name, read().lastIndexOf(NEWLINE) + 1])
+  return Object.fromEntries(sizes)
 }
 
-async function dropLocked(place: Place, request: DropRequest): Promise<'dropped' | 'alive'> {
+const LOCK_WAIT_MS = 60_000
+
+/** A sync would change the copies of other chains meanwhile. */
+async function withoutSync<T>(
+  { paths }: Place,
+  own: string,
+  timeoutMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  let isEntered = false
+  try {
+    return await withFileLock(join(paths.local, `sync-${own}.lock`), { timeoutMs, purpose: 'retire' }, () => {
+      isEntered = true
+      return work()
+    })
+  } catch (error) {
+    if (isEntered || !(error instanceof TimeoutError)) throw error
+    throw new ConflictError(`the beads are being synced: ${error.message}`, {
+      code: 'sync-busy',
+      hint: 'wait a moment',
+      details: error.details,
+    })
+  }
+}
+
+/** See Upkeep.dropChain. */
+export async function dropChain(place: Place, request: DropRequest): Promise<'dropped' | 'alive'> {
+  const { clone: own } = ownIdentity(place.paths, place.settings)
+  return withoutSync(place, own, request.timeoutMs, () => dropLocked(place, own, request))
+}
+
+async function dropLocked(place: Place, own: string, request: DropRequest): Promise<'dropped' | 'alive'> {
   const { clone, remote, adopted } = request
   const note = readSyncNote(place.paths)
-  const call: RemoteCall = {
-    repository: place.paths.git,
-    remote: remote ?? { url: '', refs: 'branches' },
-    env: place.settings.env,
-    now: place.settings.now,
-    deadlineAtMs: place.settings.now() + request.timeoutMs,
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
-  }
+  const call = remoteCall(place, request)
+  let tip: string | undefined
   if (remote !== undefined) {
+    checkSent(note, own, adopted)
     await fetchChains(call)
-    const tip = (await trackedTips(call)).get(clone)
-    if (tip !== undefined) {
-      // What it sent since it was taken over is taken over by nobody.
-      if (!(await isAdopted(place, request, tip))) return 'alive'
-      await archive(call, clone, tip)
-      const push = { ref: remoteRef(remote, clone), value: undefined, expected: tip }
-      if ((await pushRef(call, push)) === 'stale') return 'alive'
-      place.settings.onStep('retire:branch-deleted')
-    }
+    tip = (await trackedTips(call)).get(clone)
   }
-  if (!hasSizes(heldFiles(place, clone), adopted)) return 'alive'
+  // What it sent since it was taken over, or what came in of it, is taken over by nobody.
+  const held = [...heldFiles(place, clone).keys()]
+  // The sync that sent what was taken over has followed already when the branch was gone before.
+  const isGone = held.length === 0 && tip === undefined
+  if (!isGone && !isSame(adopted.objects, objectsHere(place, clone, held))) return 'alive'
+  if (tip !== undefined && !isSame(adopted.objects, (await objectsAt(place, clone, tip)) ?? {}))
+    return 'alive'
+  const isPurged = holdsPurged(place, clone)
+  const last = tip ?? (await localTip(call, clone))
+  if (last !== undefined && !isPurged) await archive(call, clone, last)
+  if (tip !== undefined) {
+    const push = { ref: remoteRef(call.remote, clone), value: undefined, expected: tip }
+    if ((await pushRef(call, push)) === 'stale') return 'alive'
+    place.settings.onStep('retire:branch-deleted')
+  }
+  if (isPurged) (await import('../compact/purge.js')).redoPurges(place)
   deleteChain(place, clone)
+  await forgetBranches(call, own, clone)
   if (note !== undefined) {
     delete note.chains[clone]
+    delete note.pushed[clone]
     writeSyncNote(place.paths, place.settings, note)
   }
   return 'dropped'
 }
 
-function hasSizes(held: ReadonlyMap<string, () => Buffer>, sizes: AdoptedChain['files']): boolean {
-  if (held.size !== Object.keys(sizes).length) return false
-  return [...held].every(([name, read]) => read().length === sizes[name])
+function remoteCall({ paths, settings }: Place, request: DropRequest): RemoteCall {
+  return {
+    repository: paths.git,
+    remote: request.remote ?? { url: '', refs: 'branches' },
+    env: settings.env,
+    now: settings.now,
+    deadlineAtMs: settings.now() + request.timeoutMs,
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+  }
 }
 
-/** Whether the branch holds the very bytes that were taken over. @throws ConflictError codes `chain-refused`, `chain-damaged` */
-async function isAdopted({ paths, settings }: Place, request: DropRequest, tip: string): Promise<boolean> {
-  const { clone, adopted } = request
-  const git = { repository: paths.git, env: settings.env }
-  const reading = await readChainTree(git, clone, tip)
-  if (reading.kind === 'refused') {
-    throw new ConflictError(`what the remote holds of ${clone} cannot be taken over: ${reading.why}`, {
-      code: 'chain-refused',
-      hint: `mend its branch on the remote (beads/${clone}), then retire it`,
-      details: { clone, why: reading.why },
-    })
+/** Others drop their copies of it when its branch is gone: by then the remote must have what was taken over. */
+function checkSent(note: SyncNote | undefined, own: string, adopted: AdoptedChain): void {
+  const sent = note?.pushed[own]?.files ?? {}
+  const names = Object.keys(sent)
+  const lacking = Object.entries(adopted.own)
+    .filter(([name, size]) => (sent[name] ?? 0) < size && !isReplaced(name, names))
+    .map(([name]) => name)
+  if (lacking.length === 0) return
+  throw new OperationError(`what was taken over is not on the remote yet: ${lacking.join(', ')}`, {
+    code: 'adopted-not-sent',
+    hint: 'gt sync says why; then again',
+    details: { files: lacking },
+  })
+}
+
+/** Of an id that we wrote under before. */
+async function localTip({ repository, env }: RemoteCall, clone: string): Promise<string | undefined> {
+  const args = ['rev-parse', '--verify', '--quiet', branchOf(clone)]
+  const { exitCode, stdout } = await runGit({ repository, env, args })
+  return exitCode === 0 ? stdout.trim() : undefined
+}
+
+/** What history still knew of a chain, doctor would put back. */
+async function forgetBranches({ repository, env }: RemoteCall, own: string, clone: string): Promise<void> {
+  const call = { repository, env }
+  // HEAD may name the branch of a former id.
+  await runGit({ ...call, args: ['symbolic-ref', 'HEAD', branchOf(own)] })
+  for (const ref of [branchOf(clone), `${TRACKING}${clone}`]) {
+    await runGit({ ...call, args: ['update-ref', '-d', ref] })
   }
-  const files = [...reading.tree.log]
-  const isSame =
-    files.length === Object.keys(adopted).length &&
-    files.every(([name, { sizeBytes }]) => adopted[name] === sizeBytes)
-  if (!isSame) return false
-  const contents = await readObjects(
-    git,
-    files.map(([, { oid }]) => oid),
-  )
-  const held = heldFiles({ paths, settings }, clone)
-  for (const [i, [name]] of files.entries()) {
-    const ours = held.get(name)?.()
-    if (ours === undefined || contents[i]?.equals(ours) !== true)
-      throw damaged(clone, `${name} is not what its branch holds`)
-  }
-  return true
 }
 
 /** The way back: `git update-ref refs/heads/beads/<clone> refs/archive/retired/<clone>` and a push bring it all again. */
@@ -203,7 +224,7 @@ export async function followRetired(run: SyncRun, tips: ReadonlyMap<string, stri
   log.close()
   for (const clone of retired) {
     const tip = note.chains[clone]?.tip
-    if (tip !== undefined) await archive(run.call, clone, tip)
+    if (tip !== undefined && !holdsPurged(run, clone)) await archive(run.call, clone, tip)
     deleteChain(run, clone)
     delete note.chains[clone]
     run.save()

@@ -33,7 +33,7 @@ export interface PushedChain {
 
 export interface AppliedChain {
   tip: string
-  /** Object ids by name in log/. */
+  /** Object ids by name in log/. None: what is here is to be compared with the tip once more. */
   log: Record<string, string>
 }
 
