@@ -41,6 +41,8 @@ interface Change {
 const MAX_RACES = 5
 const BLOB_SIGN = '"$blob":"'
 const BLOB_NAME = /^[0-9a-f]{64}$/
+/** The kernel dates files by a clock that stands still for up to this long, so a file may look older than it is. */
+const COARSE_CLOCK_MS = 20
 
 /**
  * Commits own files of the log, each up to its last whole line, and the blobs that they name, to this clone's branch; chains
@@ -177,7 +179,7 @@ function findChanges(context: HistoryContext, tip: Tip): Found | undefined {
 }
 
 function isNewer(path: string, thanMs: number): boolean {
-  return (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= thanMs
+  return (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= thanMs - COARSE_CLOCK_MS
 }
 
 /** Whether the content begins with the committed one. */
