@@ -2,6 +2,7 @@ import { appendFileSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import type { Op } from '../../src/domain/record.js'
 import { recordLine } from './support/chain-files.js'
 import { allLines, beads, claim, cloneOf, copyOf, expectSame, make } from './support/machines.js'
 import { type Machine, sharedRemote } from './support/shared-remote.js'
@@ -206,7 +207,58 @@ describe('a clone id that is in use twice', () => {
       await b[Symbol.asyncDispose]()
     }
   })
+
+  it('shows though a base covers the numbers of the segments that the other wrote', async () => {
+    await using remote = await sharedRemote()
+    const a = await remote.machine({ segmentLimitBytes: 600 })
+    make(a, 'x')
+    await a.sync()
+    await using b = copyOf(a, remote, true)
+    for (let i = 0; i < 3; i++) make(b, `b-${i}`)
+    await b.sync()
+    for (let i = 0; i < 20; i++) transact(a.open({ segmentLimitBytes: 600 }), () => made(`a-${i}`))
+    expect((await a.upkeep().compact()).upTo).toBeGreaterThan(3)
+    // b is never seen again: what it sent must not go with it.
+    expect((await a.sync()).renamed).toMatchObject({ from: a.clone })
+    await a.sync()
+    expect(beads(a).filter((id) => id.startsWith('b-'))).toEqual(['b-0', 'b-1', 'b-2'])
+    await using fresh = await remote.machine()
+    await fresh.sync()
+    expect(beads(fresh)).toHaveLength(24)
+    expectSame(a, fresh)
+  })
+
+  it('keeps lines that a process wrote in the very moment, though the other has compacted', async () => {
+    await using remote = await sharedRemote()
+    for (const step of ['sync:id-prepared', 'sync:id-taken', 'sync:id-sealed']) {
+      const a = await remote.machine({ segmentLimitBytes: 600 })
+      make(a, `${a.clone}-x`)
+      await a.sync()
+      const b = copyOf(a, remote, true)
+      for (let i = 0; i < 20; i++) transact(a.open({ segmentLimitBytes: 600 }), () => made(`${a.clone}-${i}`))
+      expect((await a.upkeep().compact()).upTo).toBeGreaterThan(3)
+      await a.sync()
+      make(b, `${a.clone}-b`)
+      const late = b.open()
+      late.read()
+      const onStep = (at: string) => {
+        if (at === step) transact(late, () => made(`${a.clone}-late`))
+      }
+      await b.sync({ options: { onStep } })
+      await b.sync()
+      await a.sync()
+      const own = beads(a).filter((id) => id.startsWith(a.clone))
+      expect(own, step).toContain(`${a.clone}-late`)
+      expect(own, step).toHaveLength(23)
+      expectSame(a, b)
+      await b[Symbol.asyncDispose]()
+    }
+  })
 })
+
+function made(id: string): Op[] {
+  return [{ o: 'new', id, k: 'bead', f: { status: 'open', title: id } }]
+}
 
 /** A second claim of the same generation, as a process that lost the race leaves it. */
 function appendVoid(machine: Machine): void {

@@ -31,6 +31,11 @@ export function heldFiles({ paths }: Place, clone: string): Map<string, () => Bu
   return held
 }
 
+/** As heldFiles, read at once. */
+export function heldContent(place: Place, clone: string): Map<string, Buffer> {
+  return new Map([...heldFiles(place, clone)].map(([name, read]) => [name, read()]))
+}
+
 /** Blobs come before the lines that name them. */
 export function writeBlob(place: Place, name: string, content: Buffer): void {
   install(place, join(place.paths.blob, name), content)

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { branchOf, runGit } from '../git-process.js'
 import { CLONE_PATTERN, listLog } from '../layout.js'
 import { adoptRecords } from './adopt-records.js'
-import { applyChain, heldFiles, writeBlob } from './apply-chain.js'
+import { applyChain, heldContent, heldFiles, writeBlob } from './apply-chain.js'
 import { type ChainTree, readChainTree, readObjects } from './chain-tree.js'
 import { countedLines } from './counted-lines.js'
+import { holdsFacts } from './holds-facts.js'
 import { type ChainPlan, isBase, linesOf, planChain } from './plan-chain.js'
 import { readChain } from './read-chain.js'
 import { pushRef, remoteRef, trackedTips } from './remote-git.js'
@@ -138,8 +139,7 @@ async function settleFormerNow(run: SyncRun, clone: string, tip: string | undefi
   const theirs = tip === undefined ? undefined : await readChain(run, clone, tip)
   if (theirs?.kind === 'refused') return false
   // A base of our own making holds what no file of theirs need hold, however far theirs reaches.
-  const mayFollow = theirs !== undefined && !holdsOwnBase(run, clone)
-  if (mayFollow && planChain({ clone, held, incoming: theirs.log }).kind === 'apply') return false
+  if (theirs !== undefined && !holdsOwnBase(run, clone) && continues(run, clone, theirs.log)) return false
   if (theirs === undefined || holdsAllOf(run, clone, theirs)) {
     await publishFormer(run, clone, tip)
     return true
@@ -162,6 +162,12 @@ async function settleFormerNow(run: SyncRun, clone: string, tip: string | undefi
   const aside = join(run.paths.local, `replaced-${clone}-${run.settings.now()}`)
   await take(run, clone, { tip: theirs.tip, tree: theirs.tree, plan, aside })
   return true
+}
+
+/** Whether the remote's chain says all that our copy says, so that it may replace it like any other's. */
+function continues(run: SyncRun, clone: string, theirs: ReadonlyMap<string, Buffer>): boolean {
+  const isGrown = planChain({ clone, held: heldFiles(run, clone), incoming: theirs }).kind === 'apply'
+  return isGrown && holdsFacts(clone, theirs, heldContent(run, clone), run.settings.now)
 }
 
 /** Whether nothing was written to our copy since it was taken over: late lines of a process that held the old id. */

@@ -7,7 +7,8 @@ import { runGit } from '../git-process.js'
 import { LOG_FILE, listLog } from '../layout.js'
 import { isMissing } from '../segment-bytes.js'
 import { chainFiles, type HistoryNote, readHistoryNote } from '../uncommitted.js'
-import { heldFiles } from './apply-chain.js'
+import { heldContent } from './apply-chain.js'
+import { holdsFacts } from './holds-facts.js'
 import { isBase, planChain } from './plan-chain.js'
 import { type ChainReading, readChain } from './read-chain.js'
 import { fetchChains, pushRef, remoteRef, trackedTips } from './remote-git.js'
@@ -166,8 +167,12 @@ async function replaceShortChain(run: SyncRun): Promise<void> {
   else await takeNewId(run, theirs)
 }
 
+/** Every record of theirs is in our copy of the chain, or covered by a base of ours that says the same. */
 export function holdsAllOf(run: SyncRun, clone: string, theirs: ChainReading & { kind: 'chain' }): boolean {
   const held = new Map([...theirs.log].map(([name, content]) => [name, () => content]))
-  const ours = new Map([...heldFiles(run, clone)].map(([name, read]) => [name, read()]))
-  return planChain({ clone, held, incoming: ours }).kind === 'apply'
+  const ours = heldContent(run, clone)
+  return (
+    planChain({ clone, held, incoming: ours }).kind === 'apply' &&
+    holdsFacts(clone, ours, theirs.log, run.settings.now)
+  )
 }

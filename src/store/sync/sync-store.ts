@@ -6,7 +6,7 @@ import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
 import { branchOf, initRepository } from '../git-process.js'
 import { FORMAT, type StorePaths } from '../layout.js'
-import { errorCode } from '../segment-bytes.js'
+import { errorCode, isMissing } from '../segment-bytes.js'
 import { newerFormat, noStore } from '../store-errors.js'
 import type { StoreSettings } from '../store-options.js'
 import { lostFiles } from '../uncommitted.js'
@@ -174,12 +174,23 @@ function noteFailure(run: SyncRun, error: unknown): void {
 
 function asFailure(paths: StorePaths, error: unknown): unknown {
   const code = errorCode(error) ?? ''
-  if (error instanceof GtError || !FULL.includes(code)) return error
+  if (error instanceof GtError) return error
+  if (isMissing(error)) return changedMeanwhile(paths, error)
+  if (!FULL.includes(code)) return error
   return new ExternalError(`disk full: not everything was taken into ${paths.root}; what was is whole`, {
     code: 'disk-full',
     hint: 'free some space and run gt sync again',
     details: { path: paths.root, errno: code },
     cause: error,
+  })
+}
+
+/** Compaction may delete what was listed a moment ago. */
+function changedMeanwhile({ root }: StorePaths, cause: unknown): ConflictError {
+  return new ConflictError(`files of ${root} changed while they were exchanged; nothing is lost`, {
+    code: 'sync-contention',
+    hint: 'run gt sync again',
+    cause,
   })
 }
 
