@@ -2,7 +2,7 @@ import { BugError } from '../domain/errors.js'
 import type { Fields, PastOp } from '../domain/record.js'
 import { sortedJson } from '../domain/same-json.js'
 import { textHash } from '../domain/text-hash.js'
-import { type EntityState, emptyState, own, put } from './entity-state.js'
+import { type EntityState, emptyState, joinPurge, own, put } from './entity-state.js'
 import type { EntityTable } from './entity-table.js'
 import { packState } from './packed-state.js'
 import type { LogOp } from './record-line.js'
@@ -14,7 +14,8 @@ import { isStamp, markOf, type Stamp } from './stamp.js'
  * stamps never stand for different values.
  */
 export function pastState(table: EntityTable, op: PastOp): Extract<LogOp, { o: 'st' }> {
-  const stamp = contentStamp(op.at, counterFor(table.find(op.id), op), sortedJson(contentOf(op)))
+  const known = table.find(op.id)
+  const stamp = contentStamp(op.at, counterFor(known, op), sortedJson(contentOf(op)))
   const state = emptyState(op.id)
   if (op.born !== undefined) {
     state.k = op.k
@@ -30,6 +31,9 @@ export function pastState(table: EntityTable, op: PastOp): Extract<LogOp, { o: '
   state.say = (op.say ?? []).map(({ id, by, text }) => [checkedMark(id), by, text])
   if (op.gone === true) state.gone = stamp
   state.last = stamp
+  // What was purged and is older than that must not even be written: the line would hold it until the next purge.
+  for (const [what, purged] of Object.entries(known?.pur ?? {})) joinPurge(state, what, purged)
+  delete state.pur
   const { ch: _, ...packed } = packState(state)
   return { o: 'st', ...packed }
 }

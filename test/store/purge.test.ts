@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Op, PurgeTarget } from '../../src/domain/record.js'
 import { segmentName } from '../../src/store/layout.js'
 import { openUpkeep } from '../../src/store/open-upkeep.js'
 import type { StoreOptions } from '../../src/store/store-options.js'
+import { withFileLock } from '../../src/system/file-lock.js'
 import { writeChain } from './support/chain-files.js'
 import { dumpStore } from './support/dump.js'
 import { syncFiles } from './support/sync-files.js'
@@ -199,6 +201,23 @@ describe('a purge', () => {
     await expect(purging).rejects.toMatchObject({ code: 'purge-incomplete', exitCode: 1 })
     expect(store.open().read().get('x')).toBeUndefined()
     expect(await openCare(store).due()).toContain('purge')
+  })
+
+  it('waits for an exchange that runs', async () => {
+    await using store = await tempStore()
+    await spill(store)
+    const order: string[] = []
+    const care = openCare(store, { onStep: (step) => void order.push(step) })
+    let purging: Promise<unknown> = Promise.resolve()
+    await withFileLock(join(store.dir, `local/sync-${store.clone}.lock`), { timeoutMs: 1000 }, async () => {
+      purging = care.purge({ id: 'x', what: ['*'], by: 'human' })
+      while (!order.includes('purge:recorded')) await sleep(10)
+      await sleep(100)
+      order.push('exchanged')
+    })
+    await purging
+    expect(order.indexOf('exchanged')).toBeLessThan(order.indexOf('purge:rewritten'))
+    expect(findSecret(store)).toEqual([])
   })
 
   it('loses nothing that others write meanwhile', async () => {

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { GtError, OperationError } from '../../domain/errors.js'
+import { ExternalError, GtError, OperationError } from '../../domain/errors.js'
 import { randomId } from '../../domain/ids.js'
 import type { PurgeReceipt, PurgeRequest } from '../../ports/upkeep.js'
 import { writeAtomically } from '../../system/atomic-write.js'
+import { withFileLock } from '../../system/file-lock.js'
 import { ownIdentity } from '../clone-identity.js'
 import { commitHistory } from '../commit-history.js'
 import { listLog, type StorePaths } from '../layout.js'
@@ -95,25 +96,45 @@ export function pendingPurges(context: UpkeepContext): readonly Purge[] {
 
 /** Everything that holds bytes of what was purged, as far as it is ours. Repeatable. */
 async function carryOut(context: UpkeepContext): Promise<Pick<PurgeReceipt, 'blobs' | 'commits'>> {
-  return withCompactionLock(context, async () => {
-    const { paths, settings } = context
-    const purges = knownPurges(context)
-    const named = blobsBefore(context)
-    rewriteChain(context, purges)
-    settings.onStep('purge:rewritten')
-    dropCache(paths)
-    refreshSnapshot(context)
-    const blobs = dropBlobs(paths, named)
-    settings.onStep('purge:cleaned')
-    const identity = ownIdentity(paths, settings)
-    await commitHistory({ paths, settings, identity })
-    const commits = await forgetHistory(context, [identity.clone, ...identity.formerly])
-    noteDone(context, purges)
-    rmSync(blobsPath(paths), { force: true })
-    const left = identity.formerly.filter((former) => holdsPurged(context, former))
-    if (left.length > 0) throw formerLeft(left)
-    return { blobs, commits }
-  })
+  return withoutExchange(context, () => withCompactionLock(context, () => carryOutAlone(context)))
+}
+
+/** Longer than most exchanges take; the purge is recorded, so it can also be carried out after one. */
+const EXCHANGE_WAIT_MS = 30_000
+
+/** What an exchange has read before, it must not put back or send behind us. Before the other lock, as an exchange does. */
+async function withoutExchange<T>({ paths, settings }: UpkeepContext, work: () => Promise<T>): Promise<T> {
+  const lock = join(paths.local, `sync-${ownIdentity(paths, settings).clone}.lock`)
+  let isEntered = false
+  try {
+    return await withFileLock(lock, { timeoutMs: EXCHANGE_WAIT_MS, purpose: 'a purge' }, () => {
+      isEntered = true
+      return work()
+    })
+  } catch (error) {
+    // A full disk has no place for a lock either.
+    throw !isEntered && error instanceof ExternalError ? writeError(paths.root, error.cause) : error
+  }
+}
+
+async function carryOutAlone(context: UpkeepContext): Promise<Pick<PurgeReceipt, 'blobs' | 'commits'>> {
+  const { paths, settings } = context
+  const purges = knownPurges(context)
+  const named = blobsBefore(context)
+  rewriteChain(context, purges)
+  settings.onStep('purge:rewritten')
+  dropCache(paths)
+  refreshSnapshot(context)
+  const blobs = dropBlobs(paths, named)
+  settings.onStep('purge:cleaned')
+  const identity = ownIdentity(paths, settings)
+  await commitHistory({ paths, settings, identity })
+  const commits = await forgetHistory(context, [identity.clone, ...identity.formerly])
+  noteDone(context, purges)
+  rmSync(blobsPath(paths), { force: true })
+  const left = identity.formerly.filter((former) => holdsPurged(context, former))
+  if (left.length > 0) throw formerLeft(left)
+  return { blobs, commits }
 }
 
 /** A base gets a new number each time, so there must be a segment to cover: the one that says that we did this. */
