@@ -63,22 +63,32 @@ export async function importGithub(
 
 /** An answer of another shape is no answer: taking it for "no issues" would be a lie. */
 function issuesIn(answer: Json): ReturnType<typeof listOf> {
-  const issues = listOf(answer)
-  const isWhole = Array.isArray(answer) && issues.length === answer.length
-  if (isWhole && issues.every((issue) => Number.isInteger(issue.number) && numberOf(issue) > 0)) return issues
-  throw unusable(answer)
+  const issues = objectsIn(answer)
+  if (issues === undefined) throw unusable(answer)
+  for (const issue of issues) {
+    const hasNumber = Number.isInteger(issue.number) && numberOf(issue) > 0
+    // gh writes an empty list as [] or null.
+    if (!hasNumber || objectsIn(issue.comments ?? []) === undefined) throw unusable(issue)
+  }
+  return issues
 }
 
 function commentsIn(answer: Json): Json {
-  const comments =
-    typeof answer === 'object' && answer !== null && !Array.isArray(answer) ? answer.comments : undefined
-  if (!Array.isArray(comments)) throw unusable(answer)
+  const isObject = typeof answer === 'object' && answer !== null && !Array.isArray(answer)
+  const comments = isObject ? objectsIn(answer.comments) : undefined
+  if (comments === undefined) throw unusable(answer)
   return comments
+}
+
+/** @returns undefined when it is no list, or one of something else */
+function objectsIn(value: Json | undefined): ReturnType<typeof listOf> | undefined {
+  const objects = listOf(value)
+  return Array.isArray(value) && objects.length === value.length ? objects : undefined
 }
 
 function unusable(answer: Json): ExternalError {
   return new ExternalError(
-    `gh answered something else than issues: ${JSON.stringify(answer).slice(0, 200)}`,
+    `gh answered something else than issues and comments: ${printable(JSON.stringify(answer), 200)}`,
     {
       code: 'gh-failed',
       hint: 'gh issue list shows what it says',

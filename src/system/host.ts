@@ -125,8 +125,13 @@ export function createHost(options: HostOptions): Host {
     writeFile(path, text) {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       const temporary = `${path}.${options.pid}.tmp`
-      writeFileSync(temporary, text, { mode: 0o644 })
-      renameSync(temporary, path)
+      try {
+        writeFileSync(temporary, text, { mode: 0o644 })
+        renameSync(temporary, path)
+      } catch (error) {
+        rmSync(temporary, { force: true })
+        throw error
+      }
     },
     readFile(path) {
       try {

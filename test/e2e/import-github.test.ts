@@ -148,6 +148,29 @@ describe('gt import --from github', () => {
     expect(shown.bead).toMatchObject({ rig: 'proj', comments: { length: 130 } })
   })
 
+  it('takes an answer that holds no issues for a failure, and imports nothing', async () => {
+    await using town = await testTown()
+    const answers: unknown[] = [
+      { message: 'API rate limit exceeded' },
+      null,
+      [null],
+      [issue(7), { ...issue(8), number: undefined }],
+      [issue(0)],
+      [issue(7, { comments: 'none' })],
+    ]
+    for (const answer of answers) {
+      fakeGh(town, answer as unknown[])
+      const ran = await town.gt('import', '--from', 'github', 'octo/proj')
+      expect(ran.exitCode, JSON.stringify(answer)).toBe(6)
+      expect(ran.stderr).toContain('something else than issues')
+    }
+    const many = Array.from({ length: 100 }, (_, i) => comment(`IC_${i}`, 'x'))
+    fakeGh(town, [issue(9, { comments: many })])
+    writeFileSync(join(town.dir, 'view.json'), '{"comments":null}')
+    expect((await town.gt('import', '--from', 'github', 'octo/proj')).exitCode).toBe(6)
+    expect(await town.json('bead', 'list')).toEqual({ beads: [] })
+  })
+
   it('says clearly that gh is missing, not logged in, or failed', async () => {
     await using town = await testTown()
     const path = { PATH: join(town.dir, 'bin') }

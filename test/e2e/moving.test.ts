@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { testTown } from '../support/test-town.js'
@@ -70,6 +71,50 @@ describe('gt import and gt export', () => {
     expect(taken.stdout).toContain('2 created, 0 updated, 0 unchanged, 0 kept as they are here, 1 refused')
     expect((await town.gt('import', 'nowhere.jsonl')).exitCode).toBe(4)
     expect((await town.gt('import')).exitCode).toBe(2)
+  })
+
+  it('say what is in the way of a file, and leave nothing lying about', async () => {
+    await using town = await testTown()
+    await town.ok('bead', 'create', 'one')
+    const folder = join(town.dir, 'folder')
+    mkdirSync(folder)
+    const pipe = join(town.dir, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const target of [
+      folder,
+      join(folder, 'a/b.jsonl'),
+      pipe,
+      '/proc/x',
+      join(folder, 'x'.repeat(300)),
+    ]) {
+      const ran = await town.gt('export', target)
+      expect(ran.exitCode, target).toBe(6)
+      expect(ran.stderr).toContain('cannot be written')
+      const asJson = await town.gt('export', target, '--json')
+      expect(JSON.parse(asJson.stdout)).toMatchObject({ error: { code: 'not-written' } })
+    }
+    expect(readdirSync(folder)).toEqual([])
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
+    expect(readdirSync(town.dir).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    const imported = await town.gt('import', folder)
+    expect(imported.exitCode).toBe(2)
+    expect(imported.stderr).toContain('--from gastown')
+  })
+
+  it('refuse options that the source does not know', async () => {
+    await using town = await testTown()
+    const wrong = [
+      ['bd', '--state', 'open'],
+      ['bd', '--label', 'x'],
+      ['bd', '--prefix', 'x'],
+      ['gastown', '--rig', 'x'],
+      ['github', '--skip-bad'],
+    ]
+    for (const [source = '', ...options] of wrong) {
+      const ran = await town.gt('import', 'a/b', '--from', source, ...options)
+      expect(ran.exitCode, `${source} ${options}`).toBe(2)
+      expect(ran.stderr).toContain(`has no meaning with --from ${source}`)
+    }
   })
 
   it('show names that somebody else chose without what could drive a terminal', async () => {

@@ -1,4 +1,4 @@
-import { ExternalError, UsageError } from '../../domain/errors.js'
+import { UsageError } from '../../domain/errors.js'
 import { printable } from '../../domain/ids.js'
 import { defineCommand, textOption } from '../command.js'
 
@@ -27,15 +27,8 @@ export default defineCommand({
     if (file === undefined || file === '-')
       return { data: () => ({ issues: lines.map((line) => JSON.parse(line) as unknown) }), text: lines }
     const path = file.startsWith('/') ? file : `${context.io.cwd}/${file}`
-    try {
-      town.host.writeFile(path, lines.map((line) => `${line}\n`).join(''))
-    } catch (error) {
-      throw new ExternalError(`${printable(file, 300)} cannot be written: ${(error as Error).message}`, {
-        code: 'not-written',
-        hint: 'nothing was exported: name a file in a folder that is there',
-        cause: error,
-      })
-    }
+    const { writeExport } = await import('../../app/write-export.js')
+    writeExport(town, path, lines.map((line) => `${line}\n`).join(''))
     return { data: { file, count: lines.length }, text: `${lines.length} written to ${printable(file, 300)}` }
   },
 })

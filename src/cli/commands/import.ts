@@ -12,6 +12,15 @@ import { readStdin } from '../read-text.js'
 
 const SOURCES = ['bd', 'gastown', 'github'] as const
 
+/** By their key in the parsed options. */
+const ONLY_FOR: Readonly<Record<string, { flag: string; sources: readonly (typeof SOURCES)[number][] }>> = {
+  skipBad: { flag: '--skip-bad', sources: ['bd', 'gastown'] },
+  label: { flag: '--label', sources: ['github'] },
+  state: { flag: '--state', sources: ['github'] },
+  rig: { flag: '--rig', sources: ['bd', 'github'] },
+  prefix: { flag: '--prefix', sources: ['github'] },
+}
+
 export default defineCommand({
   name: 'import',
   group: 'town',
@@ -47,6 +56,7 @@ export default defineCommand({
         hint: `one of ${SOURCES.join(', ')}`,
       })
     }
+    refuseOthersOptions(source, options)
     const what = args.optional(0)
     if (source === 'github') return fromGithub(context, what, options)
     if (what === undefined) {
@@ -59,6 +69,19 @@ export default defineCommand({
     return source === 'bd' ? fromFile(context, what, path, options) : fromGasTown(context, path, options)
   },
 })
+
+/** An option that has no effect there would be a wish that nobody grants. */
+function refuseOthersOptions(source: (typeof SOURCES)[number], options: OptionValues): void {
+  for (const [name, { flag, sources }] of Object.entries(ONLY_FOR)) {
+    const value = options[name]
+    const isGiven = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
+    if (!isGiven || sources.includes(source)) continue
+    throw new UsageError(`${flag} has no meaning with --from ${source}`, {
+      code: 'bad-option',
+      hint: `it is for --from ${sources.join(' and ')}`,
+    })
+  }
+}
 
 const PROGRESS_LINES = 2_000
 
@@ -75,6 +98,12 @@ async function fromFile(
   const town = await context.town()
   const rig = textOption(options, 'rig')
   if (rig !== undefined) (await import('../../app/find-entity.js')).getRig(town, rig)
+  if (file !== '-' && town.host.listFolder(path) !== undefined) {
+    throw new UsageError(`${printable(file, 200)} is a folder, and bd writes a file`, {
+      code: 'is-folder',
+      hint: 'name its .beads/issues.jsonl; or, of a Gas Town: --from gastown',
+    })
+  }
   const text = file === '-' ? await readStdin(context.io) : town.host.readFile(path)
   if (text === undefined) {
     throw new NotFoundError(`cannot read ${printable(file, 200)}`, {
